@@ -1,0 +1,1 @@
+"""The graph: op signatures and rules, tensors, operations, names and scopes."""

@@ -1,0 +1,68 @@
+"""All of Reflow's process-wide mutable state, in one place.
+
+Stacks are thread-local, as TensorFlow's are: a thread that enters `graph.as_default()` or a session changes nothing for
+other threads. What belongs to one graph (its name scope, device and control stacks, its collections) is that graph's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Stack(threading.local, Generic[T]):
+    """A stack of one kind of context, with its own contents in every thread."""
+
+    def __init__(self) -> None:
+        self.items: list[T] = []
+
+    @property
+    def top(self) -> T | None:
+        return self.items[-1] if self.items else None
+
+    @contextlib.contextmanager
+    def pushed(self, item: T, *, what: str = "context") -> Iterator[T]:
+        """Push `item` for the time of a `with` block; blocks must be left in the order they were entered."""
+        self.items.append(item)
+        try:
+            yield item
+        finally:
+            if not self.items or self.items[-1] is not item:
+                if item in self.items:
+                    self.items.remove(item)
+                raise AssertionError(f"Nesting violated for the default stack of {what} objects")
+            self.items.pop()
+
+
+class Process:
+    """The few values that the whole process shares."""
+
+    def __init__(self) -> None:
+        self.root_graph: Any = None  # the default graph outside every `as_default` block
+        self.gradient_rules: dict[str, Callable[..., Any]] = {}  # tf.RegisterGradient
+        self.shape_rules: dict[str, Callable[..., Any]] = {}  # tf.RegisterShape (kept for old programs)
+        self.conversions: list[tuple[int, Any, Callable[..., Any]]] = []  # tf.register_tensor_conversion_function
+        self.session_conversions: list[tuple[Any, Any, Any, Any]] = []  # register_session_run_conversion_functions
+        self.proto_functions: dict[str, tuple[Any, Any, Any]] = {}  # collection name -> (proto type, to, from)
+        self.user_ops: dict[str, Any] = {}  # ops that a program defines: py_func tokens, custom gradients
+        self.resource_variables = False  # tf.enable_resource_variables
+        self.eager_refused = False
+        self.jax: Any = None  # the compiler, once imported
+        self.counter = 0
+
+    def next_number(self) -> int:
+        """A number that no other call in this process got."""
+        with _lock:
+            self.counter += 1
+            return self.counter
+
+
+_lock = threading.Lock()
+graphs: Stack[Any] = Stack()
+sessions: Stack[Any] = Stack()
+checks: Stack[Any] = Stack()  # collectors of the checks made while an XLA segment is traced
+process = Process()

@@ -1,0 +1,1 @@
+"""What a model is made of: variables and their scopes, initializers, regularizers, layers."""

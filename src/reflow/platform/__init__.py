@@ -1,0 +1,1 @@
+"""What surrounds a program: flags, logging, files, nested structures, test cases. Nothing here touches an op."""
