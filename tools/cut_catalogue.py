@@ -10,9 +10,9 @@ The ops to keep are listed in ``tools/catalogue_ops.txt``, one a line, sorted. T
 
     "Abs":{"inputs":[{"name":"x","type_attr":"T"}],"outputs":[...],"attrs":[{"name":"T","type":"type",...}]}
 
-Attributes carry ``allowed``, ``minimum`` and ``default`` where there is one; types are named as in GraphDef text
-("float", "int32", ...); an op has ``stateful``, ``aggregate``, ``commutative`` or ``allows_uninitialized_input``
-only when it is true.
+Attributes carry ``allowed``, ``minimum`` and ``default`` where there is one; types are named as in GraphDef
+text ("float", "int32", ...); an op has ``stateful``, ``aggregate``, ``commutative`` or
+``allows_uninitialized_input`` only when it is true.
 """
 
 import argparse

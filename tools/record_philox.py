@@ -4,9 +4,10 @@ Run with a Python that has TensorFlow 1.15 (Python 3.7):
 
     TF_CPP_MIN_LOG_LEVEL=3 python tools/record_philox.py tests/ops/data/philox.npz
 
-The archive holds `cases`, a JSON list of calls, and for case number `i` and execution number `r` of the same op in one
-session the array `i.r`. Of a large result only a sample of the values is kept (see `sample`), and a SHA-256 of its
-bytes where the result must be equal to the last bit. A bfloat16 result is kept as its 16-bit patterns.
+The archive holds `cases`, a JSON list of calls, and for case number `i` and execution number `r` of the same
+op in one session the array `i.r`. Of a large result only a sample of the values is kept (see `sample`), and a
+SHA-256 of its bytes where the result must be equal to the last bit. A bfloat16 result is kept as its 16-bit
+patterns.
 """
 
 import hashlib
@@ -138,7 +139,7 @@ def parameterized_cases():
         for dtype in ("float32", "float64"):
             args = {"means": 0.25, "stdevs": 1.5, "minvals": low, "maxvals": high, "dtype": dtype}
             found.append(case("parameterized_truncated_normal", SEEDS[1], shape=[37], **args))
-    lows, highs = [list(side) for side in zip(*bounds)]
+    lows, highs = [pair[0] for pair in bounds], [pair[1] for pair in bounds]
     means, stdevs = [0.0, 0.5, -1.0, 2.0, 0.0, 3.0, 1.0], [1.0, 2.0, 0.5, 1.0, 3.0, 1.0, 1.0]
     for seed in SEEDS:
         for dtype in ("float32", "float64"):
@@ -255,7 +256,7 @@ def main(path):
     arrays = {}
     for number, spec in enumerate(cases):
         for run, value in enumerate(executions(spec)):
-            key = "%d.%d" % (number, run)
+            key = f"{number}.{run}"
             if value.dtype == tf.bfloat16.as_numpy_dtype:
                 value = value.view(np.uint16)
             if value.size > LARGE:
@@ -264,7 +265,7 @@ def main(path):
                 value = sample(value)
             arrays[key] = value
     np.savez_compressed(path, cases=np.array(json.dumps(cases)), **arrays)
-    print("%d cases, %d arrays" % (len(cases), len(arrays)))
+    print(f"{len(cases)} cases, {len(arrays)} arrays")
 
 
 if __name__ == "__main__":

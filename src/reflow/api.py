@@ -1,11 +1,11 @@
 """The public names: where `tf.nn.relu` comes from, and the modules that hold such names.
 
-The table itself is in `api_tables/`; this file reads it and makes the module tree. A *room* is a public module, by its
-dotted name without the root ("nn", "python.ops.math_ops"; "" is `reflow` itself). Each room is a real module,
-`reflow.nn`, made when it is first imported or read; a name in it imports the file that defines the object when the name
-is first used, and is an ordinary attribute from then on. So `import reflow` reads no op, and a second `tf.nn.relu`
-costs a dict lookup. The whole tree has a second address, `tensorflow` (see `install`), and each alias of the table
-(`compat.v1`) stands for the very module that it names.
+The table itself is in `api_tables/`; this file reads it and makes the module tree. A *room* is a public
+module, by its dotted name without the root ("nn", "python.ops.math_ops"; "" is `reflow` itself). Each room is
+a real module, `reflow.nn`, made when it is first imported or read; a name in it imports the file that defines
+the object when the name is first used, and is an ordinary attribute from then on. So `import reflow` reads no
+op, and a second `tf.nn.relu` costs a dict lookup. The whole tree has a second address, `tensorflow` (see
+`install`), and each alias of the table (`compat.v1`) stands for the very module that it names.
 
 How to add a name: see `api_tables/__init__.py`. `tests/test_api.py` checks that every entry is there.
 
@@ -24,6 +24,7 @@ import difflib
 import functools
 import importlib
 import importlib.abc
+import pkgutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
@@ -34,6 +35,7 @@ from typing import Any, NamedTuple
 from reflow import api_tables
 
 PACKAGE = __name__.partition(".")[0]
+GRAPHLESS = (f"{PACKAGE}.base.", f"{PACKAGE}.platform.")  # what needs no op to be registered
 
 
 class Place(NamedTuple):
@@ -51,10 +53,8 @@ def parse(text: str) -> Iterator[tuple[str, str, Place]]:
 
     >>> list(parse("ops.math -> python.ops.math_ops\\n  . math: add"))[0]
     ('', 'add', Place(module='reflow.ops.math', name='add'))
-    >>> [(room, name) for room, name, _ in parse("ops.math -> python.ops.math_ops\\n  . math: add mod=floormod")]
-    ... # doctest: +NORMALIZE_WHITESPACE
-    [('', 'add'), ('', 'mod'), ('math', 'add'), ('math', 'mod'), ('python.ops.math_ops', 'add'),
-     ('python.ops.math_ops', 'mod')]
+    >>> [(room, name) for room, name, _ in parse("ops.math -> python.ops.math_ops\\n  .: mod=floormod")]
+    [('', 'mod'), ('python.ops.math_ops', 'mod')]
     """
     module, everywhere, rooms = "", [""], [""]
     for line in text.splitlines():
@@ -136,11 +136,23 @@ def room_of(module_name: str) -> str:
     return module_name.partition(".")[2]
 
 
+@functools.cache
+def load_ops() -> None:
+    """Register every op family: whoever builds a graph may get any op, by an operator or a gradient."""
+    package = importlib.import_module(f"{PACKAGE}.ops")
+    for family in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{family.name}")
+
+
 def resolve(room: str, name: str) -> Any:
-    """The object that `name` is in `room`. AttributeError, naming the nearest that exist, if there is none."""
+    """The object that `name` is in `room`.
+
+    AttributeError, naming the nearest that exist, if there is none.
+    """
     place = table().get(room, {}).get(name)
     if place is not None:
-        importlib.import_module(f"{PACKAGE}.ops")  # a graph may hold any op, whoever makes it
+        if not place.module.startswith(GRAPHLESS):
+            load_ops()
         return getattr(importlib.import_module(place.module), place.name)
     if name in children().get(room, ()):
         return importlib.import_module(f"{PACKAGE}.{room}.{name}" if room else f"{PACKAGE}.{name}")
@@ -153,7 +165,11 @@ class Room(ModuleType):
     """A public module: its names are looked up in the table when they are first used."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__all__" and name not in table().get(room_of(self.__name__), {}):
+        if (
+            name.startswith("__")
+            and name != "__all__"
+            and name not in table().get(room_of(self.__name__), {})
+        ):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         value = self.__dict__[name] = resolve(room_of(self.__name__), name)
         return value
@@ -173,7 +189,7 @@ def _shown(room: str) -> str:
 @functools.cache
 def tensorflow_names() -> frozenset[str]:
     """The public names of TensorFlow 1.15, dotted and without the root. Read only to explain an error."""
-    names = set()
+    names: set[str] = set()
     text = resources.files(PACKAGE).joinpath("api_names.txt").read_text(encoding="utf8")
     for line in text.splitlines():
         room, _, inside = line.partition(": ")
@@ -182,10 +198,12 @@ def tensorflow_names() -> frozenset[str]:
 
 
 def _hint(room: str, name: str) -> str:
-    """"; Reflow does not implement it yet", if TensorFlow has it, and the nearest names that exist."""
+    """ "; Reflow does not implement it yet", if TensorFlow has it, and the nearest names that exist."""
     dotted = f"{room}.{name}" if room else name
     known = dotted in tensorflow_names() or any(n.startswith(dotted + ".") for n in tensorflow_names())
-    nearest = difflib.get_close_matches(name, public_names(room) if room in children() else [], n=4, cutoff=0.7)
+    nearest = difflib.get_close_matches(
+        name, public_names(room) if room in children() else [], n=4, cutoff=0.7
+    )
     owner = "TensorFlow 1.15 has it, Reflow does not (yet)" if known else "TensorFlow 1.15 has none either"
     return f"; {owner}" + (f"; nearest: {', '.join(nearest)}" if nearest else "")
 
@@ -250,11 +268,10 @@ class RoomFinder(importlib.abc.MetaPathFinder):
             return spec
         if canonical(room) != room:
             return alias_spec(fullname, room)
-        if spec is None:
-            return ModuleSpec(fullname, _RoomLoader(), is_package=True)
-        if isinstance(spec.loader, SourceFileLoader):
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
             spec.loader = _RoomFile(spec.loader.name, spec.loader.path)
-        return spec
+            return spec
+        return ModuleSpec(fullname, _RoomLoader(), is_package=True)
 
 
 def open_rooms() -> None:

@@ -40,7 +40,7 @@ def _modules() -> list[str]:
 
 
 def install() -> None:
-    """Make `import tensorflow` and `import tensorflow.x.y` give Reflow, in this process. Twice is as good as once.
+    """Make `import tensorflow` and `import tensorflow.x.y` give Reflow in this process; once or twice.
 
     TensorBoard's own code in the process goes on without TensorFlow.
 
@@ -57,7 +57,9 @@ def install() -> None:
     if _finders():
         return
     if _modules():
-        raise RuntimeError("reflow.install(): the real TensorFlow is imported already; call install() before it")
+        raise RuntimeError(
+            "reflow.install(): the real TensorFlow is imported already; call install() before it"
+        )
     if "tensorboard.main" in sys.modules or "tensorboard.program" in sys.modules:
         raise RuntimeError("reflow.install(): TensorBoard must run without it; start TensorBoard by itself")
     sys.modules.setdefault(TENSORBOARD_MARK, _Mark(TENSORBOARD_MARK))
@@ -69,7 +71,7 @@ class _Mark(ModuleType):
 
 
 def uninstall() -> None:
-    """Undo `install`: a later `import tensorflow` finds the real one, or none. Modules in use stay as they are."""
+    """Undo `install`: a later `import tensorflow` finds the real one, or none."""
     for finder in _finders():
         sys.meta_path.remove(finder)
         for name in _modules():

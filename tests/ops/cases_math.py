@@ -149,7 +149,7 @@ case("operator_pow", lambda tf, x: x**2, x=f32(3))
 case("operator_pow_right", lambda tf, x: 2.0**x, x=f32(3))
 case("operator_matmul", lambda tf, x, y: x @ y, x=f32(2, 3), y=f32(3, 2))
 case("operator_numpy_left", lambda tf, x: __import__("numpy").float32(3) * x, x=f32(3))
-case("operator_list", lambda tf, x: x + [1.0, 2.0, 3.0], x=f32(2, 3))
+case("operator_list", lambda tf, x: [*x, 1.0, 2.0, 3.0], x=f32(2, 3))
 
 for each in [
     "div",

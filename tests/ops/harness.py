@@ -118,5 +118,5 @@ def describe(operations):
     lines = []
     for op in operations:
         inputs = [t.name for t in op.inputs] + sorted("^" + c.name for c in op.control_inputs)
-        lines.append(" ".join([op.name, op.type] + inputs))
+        lines.append(" ".join([op.name, op.type, *inputs]))
     return lines

@@ -25,7 +25,7 @@ class Writer:
 
     def array(self, value):
         """The JSON form of an array, whose contents go into the blob."""
-        value = np.asarray(value)
+        value = np.array(value, dtype=object) if isinstance(value, bytes) else np.asarray(value)
         if value.dtype == object:
             texts = [base64.b64encode(v).decode() for v in value.ravel()]
             return {"strings": texts, "shape": list(value.shape)}

@@ -218,6 +218,7 @@ class ScopeStore(threading.local):
     def __init__(self) -> None:
         self.current_scope = VariableScope(False)
         self.counts: dict[str, int] = {}
+        self.creators: list[Any] = []  # of `tf.variable_creator_scope`, the innermost last
 
     def opened(self, name: str) -> None:
         """Count an opening of scope `name`."""

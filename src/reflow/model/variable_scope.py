@@ -389,7 +389,12 @@ def variable_creator_scope(variable_creator: Callable[..., Any]) -> Iterator[Non
     ...     tf.Variable(1.0).trainable
     False
     """
-    with get_default_graph().variable_creator_scope(variable_creator):
+    store = get_variable_scope_store()
+    outer = store.creators
+    store.creators = [*outer, variable_creator]
+    try:
         yield
+    finally:
+        store.creators = outer
 
 

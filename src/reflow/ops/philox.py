@@ -1,14 +1,15 @@
 """The random numbers of TensorFlow's CPU kernels, as pure functions of a Philox 4x32-10 state.
 
-The state of a random op is a uint32 array of six words: the low and high words of the key (the attribute `seed`),
-then the four words of the counter, least significant first; a new op's counter has `seed2` in its upper half and zero
-in its lower half. Philox turns the key and one counter value into a *block* of four random words, and the functions
-here are `f(xp, state, shape, ...) -> (new_state, values)`, with `xp` NumPy or `jax.numpy` (which needs
-`jax_enable_x64`) and `shape` a tuple of Python ints.
+The state of a random op is a uint32 array of six words: the low and high words of the key (the attribute
+`seed`), then the four words of the counter, least significant first; a new op's counter has `seed2` in its
+upper half and zero in its lower half. Philox turns the key and one counter value into a *block* of four
+random words, and the functions here are `f(xp, state, shape, ...) -> (new_state, values)`, with `xp` NumPy or
+`jax.numpy` (which needs `jax_enable_x64`) and `shape` a tuple of Python ints.
 
-Integers, uniforms and the choice of rejected samples equal TensorFlow's to the last bit. Normals go through `log`,
-`sin` and `cos`; those of float32 and narrower are computed in double precision and rounded, so that NumPy and XLA agree
-with each other and, but for a rare last bit, with the C library that TensorFlow calls.
+Integers and uniforms equal TensorFlow's to the last bit. Normals go through `log`, `sin` and `cos`; those of
+float32 and narrower are computed in double precision and rounded, so that NumPy and XLA agree with each other.
+Of TensorFlow's own, which are those of the C library, about one in seventy differs, by at most three units in
+the last place; which samples are rejected would differ only for a normal that is so close to the bound.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ _NORMAL_BOUND = 2
 def initial_state(seed: int, seed2: int) -> np.ndarray:
     """The state of a random op before its first execution, uint32 of shape [6].
 
-    `seed` and `seed2` are the op's attributes, of which the low 64 bits count. For an op with both seeds zero,
-    TensorFlow draws them from the system; that is the caller's business.
+    `seed` and `seed2` are the op's attributes, of which the low 64 bits count. For an op with both seeds
+    zero, TensorFlow draws them from the system; that is the caller's business.
 
     >>> initial_state(87654321, 2).tolist()
     [87654321, 0, 0, 0, 2, 0]
@@ -55,8 +56,8 @@ def initial_state(seed: int, seed2: int) -> np.ndarray:
 def stateless_state(xp: Any, seed: Any) -> Any:
     """The state from which a stateless op with this `seed`, an integer array of shape [2], draws.
 
-    The two seeds are scrambled by one block, so that neither of them has to be a good one. The functions of this module then
-    give the values, and the new state is dropped.
+    The two seeds are scrambled by one block, so that neither of them has to be a good one. The functions of
+    this module then give the values, and the new state is dropped.
 
     >>> state = stateless_state(np, np.array([1, 2]))
     >>> uniform(np, state, (2,), np.float32)[1].shape
@@ -89,11 +90,11 @@ def advance(xp: Any, state: Any, blocks: int) -> Any:
 def random_words(xp: Any, state: Any, index: Any) -> list[Any]:
     """The four words of the blocks that lie `index` (a uint64 array) after the state's counter.
 
-    Returns four uint64 arrays of the shape of `index`, with values below 2**32. The lower half of the counter starts
-    at zero and counts blocks, so the sum of it and `index` stays below 2**64.
+    Returns four uint64 arrays of the shape of `index`, with values below 2**32. The lower half of the counter
+    starts at zero and counts blocks, so the sum of it and `index` stays below 2**64.
 
     >>> [int(word) for word in random_words(np, initial_state(0, 0), np.uint64(0))]
-    [1840187105, 2834558668, 3749142360, 421151436]
+    [1713891541, 3781805453, 3159862348, 2600524760]
     """
     words = state.astype(np.uint64)
     position = (words[2] | (words[3] << _HALF)) + index
@@ -109,7 +110,7 @@ def uniform(xp: Any, state: Any, shape: Shape, dtype: npt.DTypeLike) -> tuple[An
     >>> state, first = uniform(np, state, (), np.float32)
     >>> state, second = uniform(np, state, (), np.float32)
     >>> float(first * 20 - 10), float(second * 20 - 10)
-    (3.5749320983886719, -5.973186492919922)
+    (3.574932098388672, -5.973186492919922)
     """
     kind = _float_type(dtype)
     return _fill(xp, state, shape, kind, _width(kind), lambda module, words: units(words, kind))
@@ -120,8 +121,9 @@ def uniform_int(
 ) -> tuple[Any, Any]:
     """Integers in [minval, maxval), of dtype int32 or int64 (the op RandomUniformInt).
 
-    As TensorFlow's, a value is a random word, or two, modulo the width of the range: slightly biased unless the width is
-    a power of two. The bounds are scalars; the op checks that `minval < maxval`. Raises TypeError for another dtype.
+    As TensorFlow's, a value is a random word, or two, modulo the width of the range: slightly biased unless
+    the width is a power of two. The bounds are scalars; the op checks that `minval < maxval`. Raises
+    TypeError for another dtype.
 
     >>> uniform_int(np, initial_state(87654321, 7), (3,), 5, 6, np.int64)[1].tolist()
     [5, 5, 5]
@@ -131,7 +133,8 @@ def uniform_int(
         raise TypeError(f"uniform_int makes int32 and int64, not {kind}")
     unsigned = np.dtype(f"u{kind}")
     low, high = (xp.asarray(bound).astype(kind).astype(unsigned) for bound in (minval, maxval))
-    # NumPy warns of the wrap-around of scalars, which is what is wanted here; a range of shape [1] is not a scalar.
+    # NumPy warns of the wrap-around of scalars, which is what is wanted here; a range of shape [1] is not a
+    # scalar.
     low, high = low.reshape(1), high.reshape(1)
 
     def place(bits: Any) -> Any:
@@ -180,13 +183,13 @@ def repeat_until_done(
 ) -> tuple[Any, ...]:
     """Apply the elementwise `body` to every element of the carried arrays until that element is done.
 
-    `carry` is a tuple of arrays of one shape [n], of which the first is boolean: True when the element is done.
-    `body(xp, *carry)` returns the arrays after one step. NumPy gathers the unfinished elements for each step; XLA
-    steps all of them and keeps what is done.
+    `carry` is a tuple of arrays of one shape [n], of which the first is boolean: True when the element is
+    done. `body(xp, *carry)` returns the arrays after one step. NumPy gathers the unfinished elements for each
+    step; XLA steps all of them and keeps what is done.
 
     >>> halve = lambda xp, done, x: (x < 4, x // 2)
     >>> repeat_until_done(np, halve, (np.zeros(3, bool), np.array([1, 9, 40])))[1].tolist()
-    [0, 2, 1]
+    [0, 1, 1]
     """
     if xp is not np:
         return _while_traced(xp, body, carry)
@@ -201,7 +204,7 @@ def repeat_until_done(
 
 
 def map_outputs(xp: Any, count: int, width: int, dtype: npt.DTypeLike, compute: Blocks) -> Any:
-    """The `width` arrays that `compute(xp, index)` makes for the indices 0..count-1, as one array [count, width].
+    """The `width` arrays that `compute(xp, index)` makes for indices below `count`, as one [count, width].
 
     `index` is a uint64 array. NumPy computes it piece by piece, to stay in the processor's cache.
     """
@@ -228,7 +231,7 @@ def unit_float32(word: Any, dtype: npt.DTypeLike = np.float32) -> Any:
 
 
 def units(words: Sequence[Any], dtype: npt.DTypeLike) -> list[Any]:
-    """The values in [0, 1) that a block of four words stands for: two of float64, or four of a narrower float."""
+    """The values in [0, 1) that a block stands for: two of float64, or four of a narrower float."""
     kind = np.dtype(dtype)
     if kind == np.float64:
         return [unit_float64(words[0], words[1]), unit_float64(words[2], words[3])]
@@ -253,8 +256,8 @@ def box_muller_float64(xp: Any, words: Sequence[Any]) -> list[Any]:
 
 def box_muller_float32(xp: Any, first: Any, second: Any) -> list[Any]:
     """Two independent float32 normals from two words."""
-    # TensorFlow calls the C library's float32 functions, which are off by hardly more than half a unit in the last
-    # place. Those of NumPy and XLA are not so good, but their float64 functions, rounded, are.
+    # The float32 functions of NumPy and XLA differ from the C library's, and from each other, by a few units in
+    # the last place; their float64 functions, rounded, hardly do.
     chosen = xp.maximum(unit_float32(first), np.float32(1e-7)).astype(np.float64)
     radius = xp.sqrt(np.float32(-2) * xp.log(chosen).astype(np.float32))
     angle = (2 * math.pi) * unit_float32(second).astype(np.float64)
@@ -322,7 +325,7 @@ def _fill(xp: Any, state: Any, shape: Shape, dtype: np.dtype, width: int, conver
 def _laid_out(
     xp: Any, state: Any, shape: Shape, dtype: np.dtype, width: int, compute: Blocks
 ) -> tuple[Any, Any]:
-    """The groups of `width` values that `compute` makes, as an array of `shape`; what is left of the last is dropped."""
+    """The groups of `width` values that `compute` makes, as an array of `shape`, without what is too many."""
     size = math.prod(shape)
     groups = map_outputs(xp, -(-size // width), width, dtype, compute)
     return advance(xp, state, RESERVED_BLOCKS * size), groups.reshape(-1)[:size].reshape(tuple(shape))
@@ -334,7 +337,7 @@ def _width(dtype: np.dtype) -> int:
 
 
 def _accepted(xp: Any, state: Any, start: Any, dtype: np.dtype, width: int) -> list[Any]:
-    """For each start (a number of blocks), the first `width` normals from there on that are inside the bound."""
+    """For each start (a number of blocks), the first `width` normals from there on inside the bound."""
     # The comparison is made before a float32 is rounded to a narrower type.
     working = dtype if dtype == np.float64 else np.dtype(np.float32)
 

@@ -1,8 +1,8 @@
 """Random sampling on top of `philox`: shuffles, categories, gamma, Poisson and bounded normal values.
 
-The functions keep to the form of `reflow.ops.philox`: `f(xp, state, ...) -> (new_state, values)`. Those that TensorFlow
-draws one after another from one stream, so that no value is known before the last one, are for the host only and have
-no `xp`: `parameterized_truncated_normal` and the class `SingleSamples`.
+The functions keep to the form of `reflow.ops.philox`: `f(xp, state, ...) -> (new_state, values)`. Those that
+TensorFlow draws one after another from one stream, so that no value is known before the last one, are for the
+host only and have no `xp`: `parameterized_truncated_normal` and the class `SingleSamples`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ Shape = Sequence[int]
 _POISSON_SWITCH = 10.0
 # With so many standard deviations inside the bounds, normals are drawn until they are inside.
 _INSIDE_FOR_NORMALS = 1.3
-# A bounded normal value is given up after so many rejections; the counter moves by twice as many for each value.
+# A bounded normal value is given up after so many rejections; the counter moves by twice as many for each
+# value.
 _MAX_REJECTIONS = 1000
 # So many values are drawn in a row when all of them have the same bounds.
 _BATCH = 100
@@ -36,7 +37,7 @@ class SingleSamples:
 
     >>> stream = SingleSamples(philox.initial_state(0, 0))
     >>> stream.next(), stream.next()
-    (1840187105, 2834558668)
+    (1713891541, 3781805453)
     """
 
     _BLOCKS = 256
@@ -61,7 +62,7 @@ class SingleSamples:
         Raises ValueError unless 0 < limit <= 2**32.
 
         >>> SingleSamples(philox.initial_state(0, 0)).uniform_below(10)
-        5
+        1
         """
         if not 0 < limit <= 1 << 32:
             raise ValueError(f"limit must be in [1, 2**32], got {limit}")
@@ -77,10 +78,11 @@ class SingleSamples:
 def permutation(xp: Any, state: Any, size: int) -> tuple[Any, Any]:
     """The permutation of 0..size-1 by which RandomShuffle moves rows, int32 of shape [size].
 
-    Row `i` of the shuffled array is row `permutation[i]` of the array. With fewer than two rows nothing is drawn.
+    Row `i` of the shuffled array is row `permutation[i]` of the array. With fewer than two rows nothing is
+    drawn.
 
     >>> permutation(np, philox.initial_state(87654321, 7), 5)[1].tolist()
-    [0, 2, 4, 3, 1]
+    [2, 4, 3, 0, 1]
     """
     if size < 2:
         return state, xp.arange(size, dtype=np.int32)
@@ -97,7 +99,7 @@ def shuffle(xp: Any, state: Any, value: Any) -> tuple[Any, Any]:
     A value without elements, or with one row, is returned as it is, and the state too.
 
     >>> shuffle(np, philox.initial_state(87654321, 7), np.array(list("abcde")))[1].tolist()
-    ['a', 'c', 'e', 'd', 'b']
+    ['c', 'e', 'd', 'a', 'b']
     """
     if value.ndim == 0 or value.size < 2 or value.shape[0] < 2:
         return state, value
@@ -110,9 +112,10 @@ def multinomial(
 ) -> tuple[Any, Any]:
     """Class numbers drawn from the rows of unnormalised log-probabilities (the op Multinomial).
 
-    `logits` is floating, of shape [batch, classes]; the result has shape [batch, num_samples] and dtype int32 or int64.
-    Classes whose logit is not finite are never drawn; in a row without any other the result is the number of classes.
-    Large batches are drawn as TensorFlow draws them on one thread (on several its numbers depend on their number).
+    `logits` is floating, of shape [batch, classes]; the result has shape [batch, num_samples] and dtype int32
+    or int64. Classes whose logit is not finite are never drawn; in a row without any other the result is the
+    number of classes. Large batches are drawn as TensorFlow draws them on one thread (on several its numbers
+    depend on their number).
 
     >>> state = philox.initial_state(87654321, 7)
     >>> multinomial(np, state, np.array([[0.0, -np.inf]]), 3)[1].tolist()
@@ -132,8 +135,8 @@ def multinomial(
 def random_gamma(xp: Any, state: Any, shape: Shape, alpha: Any) -> tuple[Any, Any]:
     """Gamma(alpha, 1) values by the method of Marsaglia and Tsang (the op RandomGamma).
 
-    `alpha` is floating (float16, float32 or float64) and positive. For each of its elements a sample of shape `shape` is
-    drawn: the result has the shape `shape + alpha.shape` and the dtype of alpha.
+    `alpha` is floating (float16, float32 or float64) and positive. For each of its elements a sample of shape
+    `shape` is drawn: the result has the shape `shape + alpha.shape` and the dtype of alpha.
 
     >>> state, values = random_gamma(np, philox.initial_state(1, 2), (3,), np.array([0.5, 2.0], np.float32))
     >>> values.shape, values.dtype.name
@@ -141,10 +144,13 @@ def random_gamma(xp: Any, state: Any, shape: Shape, alpha: Any) -> tuple[Any, An
     """
     samples = math.prod(shape)
     flat = xp.asarray(alpha).reshape(-1).astype(np.float64)
+    smallest = 0.0 if alpha.dtype == np.float16 else float(np.finfo(alpha.dtype).tiny)
 
     def compute(module: Any, index: Any) -> list[Any]:
         each = flat[(index // np.uint64(max(samples, 1))).astype(np.int64)]
-        return [_gamma_values(module, state, index * np.uint64(philox.RESERVED_BLOCKS), each)]
+        values = _gamma_values(module, state, index * np.uint64(philox.RESERVED_BLOCKS), each)
+        # TensorFlow's threads treat subnormal numbers as zero, and a small alpha makes many of them.
+        return [module.where(values < smallest, 0.0, values)]
 
     return _per_parameter(xp, state, shape, alpha.shape, alpha.dtype, compute)
 
@@ -152,9 +158,10 @@ def random_gamma(xp: Any, state: Any, shape: Shape, alpha: Any) -> tuple[Any, An
 def random_poisson(xp: Any, state: Any, shape: Shape, rate: Any, dtype: npt.DTypeLike) -> tuple[Any, Any]:
     """Poisson(rate) counts (the op RandomPoissonV2).
 
-    `rate` is a number array; the result has the shape `shape + rate.shape` and the given `dtype`, in which the counts are
-    whole numbers. Rates below 10 go by Knuth's product of uniforms, others by Hörmann's transformed rejection. A rate
-    that is infinite or not a number, over which TensorFlow does not return, counts as itself in a floating dtype.
+    `rate` is a number array; the result has the shape `shape + rate.shape` and the given `dtype`, in which
+    the counts are whole numbers. Rates below 10 go by Knuth's product of uniforms, others by Hörmann's
+    transformed rejection. The count of an infinite rate is NaN, and so is that of a rate that is NaN, for
+    which TensorFlow never returns.
 
     >>> random_poisson(np, philox.initial_state(1, 2), (3,), np.array(0.0), np.int64)[1].tolist()
     [0, 0, 0]
@@ -182,13 +189,15 @@ def parameterized_truncated_normal(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Normal values within bounds (the op ParameterizedTruncatedNormal); on the host only.
 
-    The parameters are arrays of one floating dtype (float16, float32, float64), which is that of the result; each is a
-    scalar or has shape [1] or [shape[0]]. Values are drawn as TensorFlow draws them on one thread.
-    Raises InvalidArgumentError for parameters that do not broadcast, for a deviation that is not positive, and for
-    bounds that are not in order or both infinite; InternalError when a thousand proposals in a row were rejected.
+    The parameters are arrays of one floating dtype (float16, float32, float64), which is that of the result;
+    each is a scalar or has shape [1] or [shape[0]]. Values are drawn as TensorFlow draws them on one thread.
+    Raises InvalidArgumentError for parameters that do not broadcast, for a deviation that is not positive,
+    and for bounds that are not in order or both infinite; InternalError when a thousand proposals in a row
+    were rejected.
 
+    >>> first = philox.initial_state(1, 2)
     >>> low, high, zero, one = (np.array(x, np.float32) for x in (1, 2, 0, 1))
-    >>> state, values = parameterized_truncated_normal(philox.initial_state(1, 2), (50,), zero, one, low, high)
+    >>> state, values = parameterized_truncated_normal(first, (50,), zero, one, low, high)
     >>> bool((values >= 1).all() and (values <= 2).all())
     True
     """
@@ -260,7 +269,7 @@ def _per_parameter(
 
 
 def _uniform_pair(xp: Any, state: Any, block: Any) -> tuple[Any, Any]:
-    """The two float64 uniforms of a block, in the order in which the sampling kernels use them: last one first."""
+    """The two float64 uniforms of a block as the sampling kernels use them: the last one first."""
     words = philox.random_words(xp, state, block)
     return philox.unit_float64(words[2], words[3]), philox.unit_float64(words[0], words[1])
 
@@ -283,7 +292,7 @@ def _gamma_values(xp: Any, state: Any, start: Any, alpha: Any) -> Any:
 
 
 def _gamma_step(state: Any) -> Callable[..., tuple[Any, ...]]:
-    """One proposal. Normals and uniforms come in pairs, each from a block that is drawn when a pair is used up."""
+    """One proposal. Normals and uniforms come in pairs; a new block is drawn when a pair is used up."""
 
     def step(
         xp: Any,
@@ -344,7 +353,7 @@ def _small_poisson(xp: Any, state: Any, start: Any, rate: Any) -> Any:
 
 
 def _large_poisson(xp: Any, state: Any, start: Any, rate: Any) -> Any:
-    """Counts for rates from 10 on (Hörmann, The transformed rejection method for generating Poisson variables, 1993)."""
+    """Counts for rates from 10 on, by transformed rejection (Hörmann, 1993)."""
 
     def step(module: Any, done: Any, block: Any, rate: Any, count: Any) -> tuple[Any, ...]:
         u, v = _uniform_pair(module, state, block)
@@ -352,7 +361,7 @@ def _large_poisson(xp: Any, state: Any, start: Any, rate: Any) -> Any:
         return (accepted, block + np.uint64(1), rate, count)
 
     active = (rate >= _POISSON_SWITCH) & (rate < np.inf)
-    carry = (~active, start, xp.where(active, rate, _POISSON_SWITCH), rate)
+    carry = (~active, start, xp.where(active, rate, _POISSON_SWITCH), xp.full(start.shape, np.nan))
     return philox.repeat_until_done(xp, step, carry)[3]
 
 
@@ -387,7 +396,8 @@ def _bounded_normals(
     if not (stdev > 0 and low < high and (np.isfinite(low) or np.isfinite(high))):
         raise InvalidArgumentError(None, None, "Invalid parameters")
     if (np.isinf(low) and low < 0) or high < mean:
-        # The mirrored problem: a bound that is alone becomes the lower one, and two on one side become positive.
+        # The mirrored problem: a bound that is alone becomes the lower one, and two on one side become
+        # positive.
         low, high, stdev = high, low, -stdev
     least, greatest = (low - mean) / stdev, (high - mean) / stdev
     propose, per_group, blocks = _proposals(least, greatest, np.dtype(type(mean)))
@@ -417,7 +427,7 @@ Proposals = Callable[[Sequence[np.ndarray]], tuple[np.ndarray, np.ndarray]]
 
 
 def _proposals(least: Any, greatest: Any, dtype: np.dtype) -> tuple[Proposals, int, int]:
-    """How to propose normalised values in [least, greatest]: the sampler, its proposals per group, its blocks per group."""
+    """How to propose normalised values in [least, greatest], how many a group gives, and its blocks."""
     width = 2 if dtype == np.float64 else 4
     edge = dtype.type(_INSIDE_FOR_NORMALS)
     if (least < -edge and greatest >= 0) or (greatest > edge and least <= 0):
@@ -428,7 +438,7 @@ def _proposals(least: Any, greatest: Any, dtype: np.dtype) -> tuple[Proposals, i
 
 
 def _uniform_cutoff(least: Any) -> Any:
-    """The width of the interval below which uniform proposals are better than exponential ones (Robert, 1995)."""
+    """The width below which uniform proposals are better than exponential ones (Robert, 1995)."""
     one = type(least)
     factor = np.sqrt(least * least + one(4))
     with np.errstate(over="ignore"):

@@ -1,1 +1,1 @@
-"""What surrounds a program: flags, logging, files, nested structures, test cases. Nothing here touches an op."""
+"""What surrounds a program: flags, logging, files, nested structures, test cases. No ops."""

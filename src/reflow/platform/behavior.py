@@ -1,6 +1,6 @@
 """The switches between TensorFlow 1 and 2. Reflow is TensorFlow 1: graphs and sessions, always.
 
-Switches that ask for what Reflow does anyway do nothing; those that ask for something else say that it is not there.
+Switches that ask for what Reflow does anyway do nothing; the others raise an error that says so.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def executing_eagerly() -> bool:
 
 
 def _refused(switch: str, instead: str) -> RuntimeError:
-    return RuntimeError(f"tf.{switch}() is not available: Reflow is the graph-and-session system of TensorFlow 1. {instead}")
+    return RuntimeError(
+        f"tf.{switch}() is not available: Reflow is the graph-and-session system of TensorFlow 1. {instead}"
+    )
 
 
 def enable_eager_execution(*_args: object, **_kwargs: object) -> None:

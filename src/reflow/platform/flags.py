@@ -1,7 +1,7 @@
 """Command-line flags (`tf.flags`, `tf.app.flags`): Abseil's, which are TensorFlow's own since 1.5.
 
-On top of Abseil: the define functions also take TensorFlow's old argument names, and `FLAGS.name` parses `sys.argv`
-by itself if nobody has. Unknown arguments are left alone then, so that flags work in a notebook too.
+On top of Abseil: the define functions also take TensorFlow's old argument names, and `FLAGS.name` parses
+`sys.argv` by itself if nobody has. Unknown arguments are left alone then, so that flags work in a notebook.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class _Flags:
         self._values[name] = flag
 
     def __contains__(self, name: object) -> bool:
-        return name in self._values
+        return str(name) in self._values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

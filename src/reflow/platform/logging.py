@@ -1,7 +1,7 @@
 """`tf.logging`: messages on standard error in TensorFlow's form, `WARNING:tensorflow:text`.
 
-The messages go through Python's logger named "tensorflow", so that a program can redirect or silence them the usual
-way. As TensorFlow does, it shows warnings and worse until `set_verbosity`.
+The messages go through Python's logger named "tensorflow", so that a program can redirect or silence them
+the usual way. As TensorFlow does, it shows warnings and worse until `set_verbosity`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def get_logger() -> python_logging.Logger:
     """
     logger = python_logging.getLogger("tensorflow")
     if logger.level == python_logging.NOTSET:
-        logger.setLevel(INFO if hasattr(sys, "ps1") else WARN)  # an interactive user wants to see what happens
+        logger.setLevel(
+            INFO if hasattr(sys, "ps1") else WARN
+        )  # an interactive user wants to see what happens
     if not logger.handlers:
         logger.addHandler(_StandardError())
     return logger

@@ -1,6 +1,7 @@
 """Nested structures of lists, tuples, named tuples, dicts and attrs classes (`tf.nest`).
 
-The elements of a dict come in the order of its sorted keys. Strings, arrays and tensors are elements, never structures.
+The elements of a dict come in the order of its sorted keys. Strings, arrays and tensors are elements, never
+structures.
 """
 
 from __future__ import annotations
@@ -129,11 +130,13 @@ def _compare(a: Any, b: Any, check_types: bool) -> None:
     if not (is_sequence(a) and is_sequence(b)):
         inside, outside = (a, b) if is_sequence(a) else (b, a)
         raise ValueError(
-            f'Substructure "{_described(inside)}" is a sequence, while substructure "{_described(outside)}" is not'
+            f'Substructure "{_described(inside)}" is a sequence, '
+            f'while substructure "{_described(outside)}" is not'
         )
     if check_types and not _same_type(a, b):
         raise TypeError(
-            f"The two structures don't have the same sequence type: {type(a).__name__} ({a}) and {type(b).__name__} ({b})"
+            "The two structures don't have the same sequence type: "
+            f"{type(a).__name__} ({a}) and {type(b).__name__} ({b})"
         )
     _compare_parts(a, b, check_types)
 
@@ -154,8 +157,8 @@ def _compare_parts(a: Any, b: Any, check_types: bool) -> None:
 def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True) -> None:
     """Raise unless two structures nest the same way.
 
-    ValueError when the nesting, the lengths or the keys differ; TypeError when, with `check_types`, the types of two
-    sequences do (dicts of any class are alike, and so are named tuples of one name and the same fields).
+    ValueError when the nesting, the lengths or the keys differ; TypeError when, with `check_types`, the types
+    of two sequences do (dicts of any class are alike, and so are named tuples of one name and fields).
 
     >>> assert_same_structure([1, (2, 3)], ["a", ("b", "c")])
     >>> assert_same_structure([1, 2], (1, 2), check_types=False)
@@ -254,8 +257,8 @@ def assert_shallow_structure(
 ) -> None:
     """Raise unless `input_tree` nests as `shallow_tree` does, as deep as that one goes.
 
-    TypeError when the input has an element where the shallow tree has a structure, or (with `check_types`) another
-    type of structure; ValueError when lengths or keys differ.
+    TypeError when the input has an element where the shallow tree has a structure, or (with `check_types`)
+    another type of structure; ValueError when lengths or keys differ.
 
     >>> assert_shallow_structure([1, 2], [[3, 4], {"a": 5}])
     """
@@ -398,5 +401,7 @@ def _item_pairs(key: Any, value: Any) -> list[tuple[Any, Any]]:
         return [(key, value)]
     keys, values = flatten(key), flatten(value)
     if len(keys) != len(values):
-        raise ValueError(f"Could not flatten dictionary. Key had {len(keys)} elements, but value had {len(values)}.")
+        raise ValueError(
+            f"Could not flatten dictionary. Key had {len(keys)} elements, but value had {len(values)}."
+        )
     return list(zip(keys, values, strict=True))

@@ -109,7 +109,7 @@ def test_src_dir_path(relative_path: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tests of the main script, after parsing its flags. Arguments that are no flags go to unittest."""
+    """Run the tests of the main script, after parsing its flags; the other arguments go to unittest."""
     rest = absl_flags.FLAGS(sys.argv if argv is None else argv, known_only=True)
     unittest.main(argv=rest)
 
@@ -193,7 +193,7 @@ class TestCase(unittest.TestCase):
     def session(
         self, graph: Any = None, config: Any = None, use_gpu: bool = False, force_gpu: bool = False
     ) -> Iterator[Any]:
-        """A new session, default in the `with` block, closed at its end. Ops go to the CPU unless `use_gpu`."""
+        """A new session, default in the `with` block; ops made there go to the CPU unless `use_gpu`."""
         with Session(graph=graph, config=config) as session, self._placed(session, use_gpu, force_gpu):
             yield session
 
@@ -209,7 +209,9 @@ class TestCase(unittest.TestCase):
         if self._cached_session is None:
             self._cached_session, self._cached_for = Session(graph=graph, config=config), wanted
         elif wanted != self._cached_for:
-            raise ValueError("The graph, config, use_gpu or force_gpu differs from that of the test's cached session")
+            raise ValueError(
+                "The graph, config, use_gpu or force_gpu differs from that of the test's cached session"
+            )
         session = self._cached_session
         with session.graph.as_default(), session.as_default(), self._placed(session, use_gpu, force_gpu):
             yield session
@@ -274,7 +276,9 @@ class TestCase(unittest.TestCase):
 
     def _assert_arrays_close(self, a: Any, b: Any, rtol: float, atol: float, msg: str | None) -> None:
         a, b = self._arrays(a, b, msg)
-        rtol, atol = (max(t, 1e-2) if dtypes.bfloat16.as_numpy_dtype in (a.dtype, b.dtype) else t for t in (rtol, atol))
+        rtol, atol = (
+            max(t, 1e-2) if dtypes.bfloat16.as_numpy_dtype in (a.dtype, b.dtype) else t for t in (rtol, atol)
+        )
         a, b = (x.astype(np.float32) if x.dtype.kind == "V" else x for x in (a, b))
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol, err_msg=msg or "", equal_nan=True)
 
@@ -359,7 +363,8 @@ class TestCase(unittest.TestCase):
         """Fail unless every element lies between the bounds, each inclusive unless it is `open`."""
         above: Any = np.greater if open_lower_bound else np.greater_equal
         below: Any = np.less if open_upper_bound else np.less_equal
-        what = f"in {'(' if open_lower_bound else '['}{lower_bound}, {upper_bound}{')' if open_upper_bound else ']'}"
+        opening, closing = "(" if open_lower_bound else "[", ")" if open_upper_bound else "]"
+        what = f"in {opening}{lower_bound}, {upper_bound}{closing}"
         self._assert_all(target, lambda x: above(x, lower_bound) & below(x, upper_bound), what)
 
     def assertAllInSet(self, target: Any, expected_set: Any) -> None:
@@ -390,7 +395,10 @@ class TestCase(unittest.TestCase):
 
     def assertStartsWith(self, actual: str, expected_start: str, msg: str | None = None) -> None:
         """Fail unless `actual` starts with `expected_start`."""
-        self.assertTrue(actual.startswith(expected_start), f"{actual!r} does not start with {expected_start!r}. {msg or ''}")
+        self.assertTrue(
+            actual.startswith(expected_start),
+            f"{actual!r} does not start with {expected_start!r}. {msg or ''}",
+        )
 
     def assertItemsEqual(self, first: Any, second: Any, msg: str | None = None) -> None:
         """Fail unless two sequences have the same elements, in any order."""
@@ -401,25 +409,31 @@ class TestCase(unittest.TestCase):
         names = [DeviceSpec.from_string(str(d or "")).to_string() for d in (device1, device2)]
         self.assertEqual(names[0], names[1], msg)
 
-    def assertProtoEquals(self, expected_message_maybe_ascii: Any, message: Any, msg: str | None = None) -> None:
+    def assertProtoEquals(
+        self, expected_message_maybe_ascii: Any, message: Any, msg: str | None = None
+    ) -> None:
         """Fail unless two protocol messages are equal; the first may be given in text form."""
         expected = expected_message_maybe_ascii
         if isinstance(expected, (str, bytes)):
             expected = text_format.Parse(expected, type(message)())
         self.assertEqual(text_format.MessageToString(expected), text_format.MessageToString(message), msg)
 
-    def assertRaisesRegexp(self, exception: Any, regex: Any, *args: Any, **kwargs: Any) -> Any:
+    def assertRaisesRegexp(  # type: ignore[override]
+        self, exception: Any, regex: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         """`assertRaisesRegex`, which Python 3.12 no longer has under this name."""
         return self.assertRaisesRegex(exception, regex, *args, **kwargs)
 
     @contextlib.contextmanager
     def assertRaisesWithPredicateMatch(self, exception_type: Any, expected: Any) -> Iterator[None]:
-        """Fail unless the block raises the error, and `expected` (a regular expression, or a predicate) fits it."""
+        """Fail unless the block raises the error and `expected` (a pattern or a predicate) fits it."""
         try:
             yield
         except exception_type as error:
             if not _fits(error, expected):
-                raise AssertionError(f"Exception of type {type(error)}: {error} does not match {expected}") from error
+                raise AssertionError(
+                    f"Exception of type {type(error)}: {error} does not match {expected}"
+                ) from error
         else:
             self.fail(f"{exception_type.__name__} not raised")
 
@@ -427,7 +441,9 @@ class TestCase(unittest.TestCase):
         """`assertRaisesWithPredicateMatch` for any error of running a graph."""
         return self.assertRaisesWithPredicateMatch(errors.OpError, expected)
 
-    def checkedThread(self, target: Callable[..., Any], args: Any = None, kwargs: Any = None) -> _CheckedThread:
+    def checkedThread(
+        self, target: Callable[..., Any], args: Any = None, kwargs: Any = None
+    ) -> _CheckedThread:
         """A thread whose `join` fails the test if `target` raised."""
         return _CheckedThread(self, target, args, kwargs)
 

@@ -1,0 +1,5 @@
+"""What programs use of tf.contrib."""
+
+TABLE = """
+
+"""

@@ -1,0 +1,1 @@
+"""Running graphs: plans, the interpreter loop, XLA segments, a session's state."""

@@ -1,0 +1,50 @@
+"""JAX, imported when the first plan is compiled and not before."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from reflow.graph import scopes
+
+
+def jax() -> Any:
+    """The jax module, with 64-bit types on (they are everyday types in TF 1)."""
+    module = scopes.process.jax
+    if module is None:
+        import jax as module
+
+        module.config.update("jax_enable_x64", True)
+        scopes.process.jax = module
+    return module
+
+
+def jnp() -> Any:
+    """`jax.numpy`."""
+    return jax().numpy
+
+
+def on_device(array: np.ndarray) -> Any:
+    """A device array with a buffer of its own (so that it may be donated)."""
+    return jnp().array(array, copy=True)
+
+
+def on_arrays(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """An XLA kernel as a function of NumPy arrays: compiled by itself, for interpreted plans."""
+    compiled = functools.cache(lambda: jax().jit(kernel))
+
+    def call(*arrays: Any) -> Any:
+        result = compiled()(*arrays)
+        return tuple(map(np.asarray, result)) if isinstance(result, (tuple, list)) else np.asarray(result)
+
+    return call
+
+
+def jitted(function: Callable[..., Any], donated: tuple[int, ...]) -> Callable[..., Any]:
+    """`function` compiled by XLA, taking over the buffers of the donated arguments."""
+    with warnings.catch_warnings():
+        return jax().jit(function, donate_argnums=donated)  # type: ignore[no-any-return]

@@ -1,0 +1,84 @@
+"""XLA segments: the interpreter loop traced once into a program, called with the session's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from reflow.base import errors
+from reflow.graph import scopes
+from reflow.graph.checks import Check
+from reflow.runtime import backend
+from reflow.runtime.evaluate import trace
+from reflow.runtime.segments import Segment
+
+BAKED_LIMIT = 1024  # bytes: larger constants are arguments, resident on the device
+
+
+class Program:
+    """One XLA segment, compiled for concrete static values.
+
+    `arguments` are the places of its arguments in the list of values; the old contents of the slots it writes come first and
+    are donated. `results` are the places of what it returns.
+    """
+
+    def __init__(self, segment: Segment, known: dict[int, Any], size: int) -> None:
+        self.segment = segment
+        self.known = {i: known[i] for i in segment.inputs if i in known}
+        written = set(segment.writes)
+        passed = [i for i in segment.inputs if i not in self.known]
+        donated = [i for i in passed if i in written]
+        self.arguments = donated + [i for i in passed if i not in written]
+        self.results = segment.outputs + segment.writes
+        self.checks: list[Check] = []
+        self._size = size
+        self._kept = donated
+        self.call: Callable[..., Any] = backend.jitted(self._trace, tuple(range(len(donated))))
+
+    def _trace(self, *arrays: Any) -> Any:
+        """The segment as a function of its arguments; runs once, on tracers."""
+        env: list[Any] = [None] * self._size
+        for place, value in self.known.items():
+            env[place] = value
+        for place, array in zip(self.arguments, arrays, strict=True):
+            env[place] = array
+        checks: list[Check] = []
+        with scopes.checks.pushed(checks, what="check"):
+            trace(self.segment.steps, env, checks)
+        self.checks = checks
+        if not checks:
+            return tuple(env[i] for i in self.results)
+        old = dict(zip(self._kept, arrays, strict=False))
+        self._guard(env, old, checks)
+        return tuple(env[i] for i in self.results), tuple((c.ok, c.values) for c in checks)
+
+    def _guard(self, env: list[Any], old: dict[int, Any], checks: list[Check]) -> None:
+        """A step whose checks fail leaves the slots as they were."""
+        jnp = backend.jnp()
+        good = checks[0].ok
+        for check in checks[1:]:
+            good = jnp.logical_and(good, check.ok)
+        for place, before in old.items():
+            if env[place] is not before and env[place].shape == before.shape:
+                env[place] = jnp.where(good, env[place], before)
+
+    def run(self, env: list[Any]) -> None:
+        """Compute the segment's results into `env`; raises what its checks found."""
+        results = self.call(*[env[i] for i in self.arguments])
+        failure = None
+        if self.checks:
+            results, found = results
+            failure = self._first_failure(found)
+        for place, value in zip(self.results, results, strict=True):
+            env[place] = value
+        if failure is not None:
+            raise failure
+
+    def _first_failure(self, found: Any) -> errors.OpError | None:
+        for check, (ok, values) in zip(self.checks, found, strict=True):
+            if not np.asarray(ok):
+                shown = [np.asarray(v) for v in values]
+                return check.error(None, check.node, check.message.format(*shown))
+        return None

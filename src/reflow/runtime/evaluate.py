@@ -1,0 +1,121 @@
+"""The one interpreter loop: nodes in order, each reading and writing a list of values.
+
+With NumPy arrays in the list it computes; with traced arrays among them it builds an XLA program. A step whose inputs are all
+concrete is computed by NumPy in either case, so shape arithmetic never reaches the compiler.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from reflow.base import errors
+from reflow.graph.checks import CheckFailed
+from reflow.graph.node import Operation
+from reflow.graph.registry import Rule
+from reflow.runtime import backend
+
+CONCRETE = (np.ndarray, np.generic)
+
+
+@dataclass
+class Step:
+    """One node made ready: its kernels with attributes bound, and where its values are in the list."""
+
+    node: Operation
+    rule: Rule
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    host: bool
+    reads: tuple[int, ...] = ()  # slots whose content it needs
+    writes: tuple[int, ...] = ()  # slots that it changes
+    after: set[int] = field(default_factory=set)  # positions of the steps it must follow
+    several: bool = False  # the kernel returns a tuple
+
+    @functools.cached_property
+    def concrete(self) -> Callable[..., Any]:
+        """The kernel on NumPy arrays."""
+        if self.rule.host is not None and (self.host or self.rule.host_only):
+            return functools.partial(_bound(self.rule, "host", self.node), HostContext(self.node))
+        if self.rule.kernel is not None:
+            return functools.partial(_bound(self.rule, "kernel", self.node), np)
+        return backend.on_arrays(self.traced)
+
+    @functools.cached_property
+    def traced(self) -> Callable[..., Any]:
+        """The kernel on traced arrays."""
+        kind = "xla" if self.rule.xla is not None else "kernel"
+        return functools.partial(_bound(self.rule, kind, self.node), backend.jnp())
+
+
+@dataclass(frozen=True)
+class HostContext:
+    """What a host kernel gets beside its inputs."""
+
+    node: Operation
+
+
+def _bound(rule: Rule, kind: str, node: Operation) -> Callable[..., Any]:
+    function = rule.bound(kind, node.attrs)
+    if function is None:
+        raise errors.UnimplementedError(None, node, f"Op {node.type} has no kernel for this tier")
+    return function
+
+
+def evaluate(steps: list[Step], env: list[Any]) -> None:
+    """Compute the steps in order; values are NumPy arrays."""
+    for step in steps:
+        try:
+            result = step.concrete(*[env[i] for i in step.inputs])
+        except Exception as error:
+            raise located(error, step, env) from error
+        if step.several:
+            for i, value in zip(step.outputs, result, strict=True):
+                env[i] = value
+        elif step.outputs:
+            env[step.outputs[0]] = result
+
+
+def trace(steps: list[Step], env: list[Any], checks: list[Any]) -> None:
+    """The same loop while an XLA program is being made: only steps with a traced input use its kernel."""
+    for step in steps:
+        arguments = [env[i] for i in step.inputs]
+        known = len(checks)
+        try:
+            whole = all(isinstance(a, CONCRETE) for a in arguments) and step.rule.kernel is not None
+            result = (step.concrete if whole else step.traced)(*arguments)
+        except Exception as error:
+            raise located(error, step, env) from error
+        for check in checks[known:]:
+            check.node = step.node
+        if step.several:
+            for i, value in zip(step.outputs, result, strict=True):
+                env[i] = value
+        elif step.outputs:
+            env[step.outputs[0]] = result
+
+
+def located(error: Exception, step: Step, env: list[Any]) -> Exception:
+    """The error of a kernel, as TensorFlow's type, with the node and what came."""
+    if isinstance(error, errors.OpError):
+        if error.op is None:
+            error._op = step.node
+        return error
+    if isinstance(error, CheckFailed):
+        return error.error(None, step.node, error.message)
+    own = getattr(error, "reflow_keep", False)
+    if own or isinstance(error, (KeyboardInterrupt, MemoryError)):
+        return error
+    came = ", ".join(_shown(env[i]) for i in step.inputs)
+    if isinstance(error, (ValueError, TypeError, IndexError, np.linalg.LinAlgError)):
+        message = f"{step.node.type} cannot be computed: {error} (inputs: {came})"
+        return errors.InvalidArgumentError(None, step.node, message)
+    return errors.InternalError(None, step.node, f"{type(error).__name__} in {step.node.type}: {error} (inputs: {came})")
+
+
+def _shown(value: Any) -> str:
+    return f"{value.dtype}{list(value.shape)}" if hasattr(value, "shape") else type(value).__name__

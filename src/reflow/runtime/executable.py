@@ -1,0 +1,191 @@
+"""A plan made ready to run in either tier. It belongs to the graph: all its sessions share the compiled programs."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from reflow.base import errors
+from reflow.graph.node import Operation, Tensor
+from reflow.runtime import backend
+from reflow.runtime.compile import BAKED_LIMIT, Program
+from reflow.runtime.evaluate import evaluate
+from reflow.runtime.plan import Plan
+from reflow.runtime.policy import MAX_PROGRAMS, Estimate
+from reflow.runtime.segments import STATIC_FEED_LIMIT, Segment, as_key, cut, static_sources
+from reflow.runtime.store import Cell, Store
+
+
+class Executable:
+    """The segments of a plan, its programs by the shapes of the feeds, and how often it ran."""
+
+    def __init__(self, fetches: list[Tensor], targets: list[Operation], feeds: list[Tensor]) -> None:
+        self.plan = plan = Plan(fetches, targets, feeds)
+        self.static = sorted(static_sources(plan))
+        self.segments = cut(plan)
+        self.template: list[Any] = [None] * plan.size
+        for place, value in plan.constants.items():
+            self.template[place] = value
+        self.device_template: list[Any] | None = None
+        self.runs = 0
+        self.estimates: dict[Any, Estimate] = {}
+        self.programs: dict[Any, list[Any]] = {}
+        self._lock = threading.Lock()
+
+    def key(self, arrays: list[Any]) -> Any:
+        """What a program depends on: the shapes of the feeds, and the values of static ones."""
+        if not self.static:
+            return tuple([a.shape for a in arrays])
+        shapes = [a.shape for a in arrays]
+        values = [as_key(np.asarray(arrays[self.plan.feed_places.index(i)])) for i in self.static]
+        return (tuple(shapes), tuple(values))
+
+    def compiled(self, key: Any, arrays: list[Any], tier: str) -> list[Any] | None:
+        """The segments as programs if this run is to be compiled, else None."""
+        found = self.programs.get(key)
+        if found is not None:
+            return found
+        with self._lock:
+            runs, self.runs = self.runs, self.runs + 1
+            if not self._worth(key, arrays, tier, runs):
+                return None
+            return self._compile(key, arrays)
+
+    def _worth(self, key: Any, arrays: list[Any], tier: str, runs: int) -> bool:
+        if tier != "auto":
+            return tier == "compile" and any(not s.host for s in self.segments)
+        if len(self.programs) >= MAX_PROGRAMS or any(
+            arrays[self.plan.feed_places.index(i)].size > STATIC_FEED_LIMIT for i in self.static
+        ):
+            return False
+        shapes = tuple([a.shape for a in arrays])
+        estimate = self.estimates.get(shapes)
+        if estimate is None:
+            batch = max((a.shape[0] for a in arrays if a.shape), default=1)
+            if len(self.estimates) > 4 * MAX_PROGRAMS:
+                self.estimates.clear()
+            estimate = self.estimates[shapes] = Estimate(self.plan, max(batch, 1))
+        return estimate.worth_compiling(runs)
+
+    def _compile(self, key: Any, arrays: list[Any]) -> list[Any]:
+        if self.device_template is None:
+            self.device_template = self._on_device()
+        baked = {i: v for i, v in self.plan.constants.items() if _baked(v)}
+        for i in self.static:
+            baked[i] = np.asarray(arrays[self.plan.feed_places.index(i)])
+        parts = [s if s.host else Program(s, baked, self.plan.size) for s in self.segments]
+        self.programs[key] = parts
+        return parts
+
+    def _on_device(self) -> list[Any]:
+        """The template with large constants of XLA segments as device arrays."""
+        wanted = {i for s in self.segments if not s.host for i in s.inputs}
+        return [
+            backend.on_device(v) if i in wanted and isinstance(v, np.ndarray) and not _baked(v) else v
+            for i, v in enumerate(self.template)
+        ]
+
+
+def _baked(value: np.ndarray) -> bool:
+    return value.nbytes <= BAKED_LIMIT or value.dtype == object
+
+
+class Runner:
+    """An executable bound to one session's cells: what `Session.run` calls when it finds it in its cache."""
+
+    def __init__(self, executable: Executable, store: Store, lock: Any, tier: str) -> None:
+        self.executable = executable
+        self.lock = lock
+        self.tier = tier
+        plan = executable.plan
+        cells = {place: store.cell(name, node) for name, (place, node) in plan.slots.items()}
+        self.needed = [(cells[place], node) for place, _, node in plan.needed]
+        self.feed_places = plan.feed_places
+        self.fetched = plan.fetched
+        self.parts = [
+            ([(i, cells[i]) for i in s.slots], [(i, cells[i]) for i in s.writes], s) for s in executable.segments
+        ]
+
+    def run(self, arrays: list[Any]) -> list[Any]:
+        """Run the plan on fed arrays; returns the fetched values, the caller's own."""
+        executable = self.executable
+        key = executable.key(arrays)
+        for cell, node in self.needed:
+            if cell.value is None:
+                raise uninitialized(node)
+        programs = executable.programs.get(key)
+        if programs is None or self.tier != "auto":
+            programs = executable.compiled(key, arrays, self.tier) if self.tier != "interpret" else None
+        if programs is None:
+            env = executable.template.copy()
+            for place, array in zip(self.feed_places, arrays, strict=True):
+                env[place] = array
+            for reads, writes, segment in self.parts:
+                self._interpret(env, reads, writes, segment)
+        else:
+            env = executable.device_template.copy()  # type: ignore[union-attr]
+            for place, array in zip(self.feed_places, arrays, strict=True):
+                env[place] = array
+            for (reads, writes, segment), part in zip(self.parts, programs, strict=True):
+                if segment.host:
+                    self._interpret(env, reads, writes, segment)
+                else:
+                    self._dispatch(env, reads, writes, part)
+        return [own(env[i]) for i in self.fetched]
+
+    def _dispatch(self, env: list[Any], reads: Any, writes: Any, program: Program) -> None:
+        """Gather, call and commit one XLA segment under the session's lock."""
+        with self.lock:
+            for place, cell in reads:
+                value = cell.value
+                if value.__class__ is np.ndarray or isinstance(value, np.generic):
+                    value = cell.value = backend.on_device(value)
+                env[place] = value
+            try:
+                program.run(env)
+            except errors.OpError:
+                kept = set(program.arguments)
+                for place, cell in writes:
+                    if place in kept:
+                        cell.value = env[place]
+                raise
+            for place, cell in writes:
+                cell.value = env[place]
+
+    def _interpret(self, env: list[Any], reads: Any, writes: Any, segment: Segment) -> None:
+        """Compute a segment with NumPy; a failure before its end changes no cell."""
+        if segment.host and not writes:
+            self._gather(env, reads, segment)
+            evaluate(segment.steps, env)
+            return
+        with self.lock:
+            self._gather(env, reads, segment)
+            evaluate(segment.steps, env)
+            for place, cell in writes:
+                cell.value = env[place]
+
+    def _gather(self, env: list[Any], reads: Any, segment: Segment) -> None:
+        for place, cell in reads:
+            env[place] = cell.value
+        for place in segment.inputs:
+            value = env[place]
+            if value.__class__ is not np.ndarray and hasattr(value, "addressable_shards"):
+                env[place] = np.asarray(value)
+
+
+def uninitialized(node: Operation) -> errors.OpError:
+    """The error of reading a variable that has no value."""
+    return errors.FailedPreconditionError(
+        None,
+        node,
+        f"Attempting to use uninitialized value {node.name}: run its initializer first "
+        "(tf.global_variables_initializer() initializes all)",
+    )
+
+
+def own(value: Any) -> Any:
+    """A result as the caller's own NumPy value: scalars as NumPy scalars, arrays writable and unshared."""
+    array = np.array(value) if not isinstance(value, np.generic) else value
+    return array if array.ndim else array[()]

@@ -1,0 +1,206 @@
+"""Fetches and feeds: any nesting of tensors, names and composites, as flat lists of tensors and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from reflow.base import dtypes
+from reflow.graph import scopes
+from reflow.graph.node import Operation, Tensor
+
+Rebuild = Callable[[list[Any]], Any]
+
+
+def key_of(fetches: Any) -> Any:
+    """A hashable key of a fetch structure: equal for equal structures of the same tensors."""
+    kind = fetches.__class__
+    if kind is list or kind is tuple or isinstance(fetches, tuple):
+        return (kind, *[key_of(f) for f in fetches])
+    if isinstance(fetches, Mapping):
+        return (kind, *[(k, key_of(v)) for k, v in fetches.items()])
+    if kind is list or isinstance(fetches, list):
+        return (kind, *[key_of(f) for f in fetches])
+    return fetches
+
+
+class Fetches:
+    """The tensors and operations of a fetch structure, and how their values go back into it."""
+
+    def __init__(self, graph: Any, structure: Any) -> None:
+        self.graph = graph
+        self.tensors: list[Tensor] = []
+        self.targets: list[Operation] = []
+        self._places: dict[Tensor, int] = {}
+        self.rebuild: Rebuild = self._build(structure)
+
+    def _build(self, item: Any) -> Rebuild:
+        if isinstance(item, (list, tuple)):
+            parts = [self._build(x) for x in item]
+            make = _maker(item)
+            return lambda values: make([p(values) for p in parts])
+        if isinstance(item, Mapping):
+            rows = [(k, self._build(v)) for k, v in item.items()]
+            kind = type(item)
+            return lambda values: kind((k, p(values)) for k, p in rows)
+        if getattr(type(item), "__attrs_attrs__", None) is not None:
+            names = [a.name for a in type(item).__attrs_attrs__]
+            parts = [self._build(getattr(item, n)) for n in names]
+            kind = type(item)
+            return lambda values: kind(*[p(values) for p in parts])
+        return self._build_leaf(item)
+
+    def _build_leaf(self, item: Any) -> Rebuild:
+        for kind, fetch, _, _ in scopes.process.session_conversions:
+            if isinstance(item, kind):
+                tensors, contract = fetch(item)
+                parts = [self._build(t) for t in tensors]
+                return lambda values: contract([p(values) for p in parts])
+        composite = getattr(item, "_components", None)
+        if composite is not None:
+            parts = [self._build(t) for t in composite()]
+            return lambda values: item._from_components([p(values) for p in parts])
+        element = self._element(item)
+        if isinstance(element, Operation):
+            self.targets.append(element)
+            return lambda values: None
+        place = self._places.setdefault(element, len(self.tensors))
+        if place == len(self.tensors):
+            self.tensors.append(element)
+        return lambda values: values[place]
+
+    def _element(self, item: Any) -> Any:
+        try:
+            element = self.graph.as_graph_element(item, allow_tensor=True, allow_operation=True)
+        except TypeError as error:
+            raise TypeError(
+                f"Fetch argument {item!r} has invalid type {type(item)!r}, must be a string or Tensor. ({error})"
+            ) from None
+        except (ValueError, KeyError) as error:
+            text = error.args[0] if error.args else error
+            raise ValueError(f"Fetch argument {item!r} cannot be interpreted as a Tensor. ({text})") from None
+        if not self.graph.is_fetchable(element):
+            raise ValueError(f"Operation {element.name!r} has been marked as not fetchable.")
+        return element
+
+
+def _maker(item: Any) -> Callable[[list[Any]], Any]:
+    """How a sequence like `item` is made from a list."""
+    if hasattr(item, "_fields"):
+        return lambda values: type(item)(*values)
+    if type(item) is list:
+        return lambda values: values
+    return type(item)
+
+
+def plain(fetches: Any, count: int) -> str | None:
+    """The kind of the commonest structures, which need no rebuilding: "one" tensor or a flat "list" of tensors."""
+    if isinstance(fetches, Tensor):
+        return "one"
+    if type(fetches) is list and len(fetches) == count and all(isinstance(f, Tensor) for f in fetches):
+        return "list" if len(set(fetches)) == count else None
+    return None
+
+
+def feed_tensors(graph: Any, feed: Mapping[Any, Any]) -> list[tuple[Any, list[Tensor]]]:
+    """For each key of a feed, the tensors that it stands for."""
+    rows = []
+    for key in feed:
+        composite = getattr(key, "_components", None)
+        if isinstance(key, tuple):
+            rows.append((key, [_feed_tensor(graph, k) for k in key]))
+        elif composite is not None:
+            rows.append((key, [t for t in composite() if t is not None]))
+        else:
+            expanded = _expanded(key)
+            rows.append((key, [_feed_tensor(graph, k) for k in (expanded if expanded is not None else [key])]))
+    return rows
+
+
+def _expanded(key: Any) -> Any:
+    for kind, _, feed, _ in scopes.process.session_conversions:
+        if isinstance(key, kind) and feed is not None:
+            return [k for k, _ in feed(key, None)]
+    return None
+
+
+def _feed_tensor(graph: Any, key: Any) -> Tensor:
+    try:
+        tensor = graph.as_graph_element(key, allow_tensor=True, allow_operation=False)
+    except Exception as error:
+        text = error.args[0] if error.args else error
+        raise TypeError(f"Cannot interpret feed_dict key as Tensor: {text}") from None
+    if not graph.is_feedable(tensor):
+        raise ValueError(f"Tensor {tensor} may not be fed.")
+    return tensor  # type: ignore[no-any-return]
+
+
+class Feeder:
+    """Turns fed values into arrays of one tensor's type and checks them against its shape."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+        self.dtype = tensor.dtype.base_dtype
+        self.text = self.dtype == dtypes.string
+        self.numpy = None if self.dtype.name in ("resource", "variant") else np.dtype(self.dtype.as_numpy_dtype)
+        self.ints = tensor.shape.ints
+
+    def __call__(self, value: Any) -> Any:
+        if value.__class__ is not np.ndarray or value.dtype != self.numpy:
+            value = self._converted(value)
+        ints = self.ints
+        if ints is not None and value.shape != ints and not _fits(value.shape, ints):
+            raise ValueError(
+                f"Cannot feed value of shape {value.shape!r} for Tensor {self.tensor.name!r}, "
+                f"which has shape {str(self.tensor.shape)!r}"
+            )
+        return value
+
+    def _converted(self, value: Any) -> Any:
+        if isinstance(value, Tensor) or hasattr(value, "_as_graph_element"):
+            raise TypeError(
+                "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python scalars, "
+                f"strings, lists and numpy ndarrays. For reference, the tensor object was {value!r} which was passed to "
+                f"the feed with key {self.tensor!r}."
+            )
+        if self.text:
+            return _text_array(value)
+        if self.numpy is None:
+            return value
+        if hasattr(value, "addressable_shards") and value.dtype == self.numpy:
+            return value  # a device array stays where it is
+        try:
+            array = np.asarray(value, dtype=self.numpy)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"Cannot feed {_short(value)} for Tensor {self.tensor.name!r} of {self.dtype.name}: {error}") from None
+        if isinstance(value, int) and array.dtype.kind in "iub" and int(array) != value:
+            raise self._too_large(value)
+        return array
+
+    def _too_large(self, value: Any) -> TypeError:
+        return TypeError(
+            f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type "
+            f"{self.numpy}. Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."
+        )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _fits(shape: tuple[int, ...], ints: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(ints) and all(d is None or d == s for s, d in zip(shape, ints, strict=True))
+
+
+def _text_array(value: Any) -> np.ndarray:
+    array = np.array(value, dtype=object) if not isinstance(value, np.ndarray) else value.astype(object)
+    flat = array.reshape(-1)
+    for i, item in enumerate(flat):
+        if isinstance(item, str):
+            flat[i] = item.encode("utf-8")
+        elif not isinstance(item, bytes):
+            raise TypeError(f"Cannot feed {item!r} of type {type(item).__name__} for a string tensor")
+    return flat.reshape(array.shape)

@@ -1,0 +1,80 @@
+"""Interpret or compile: a deterministic model of what each costs, never a stopwatch, so that a program's bits do not depend on
+the machine's mood. All times are nanoseconds on an ordinary core; only their ratios matter."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from reflow.runtime.plan import Plan
+
+NODE = 2_500  # a NumPy kernel on a few elements, loop included
+ELEMENT = 1.0
+MULTIPLY_ADD = 0.1
+DISPATCH = 12_000  # an XLA call
+ARGUMENT = 2_000  # an array passed in or out
+XLA_SPEEDUP = 4.0  # of the elementwise work, by fusion
+COMPILE = 30_000_000
+COMPILE_NODE = 1_000_000
+PATIENCE = 0.25  # compile when interpreting has cost this part of it: loops run long
+MAX_PROGRAMS = 16  # shapes of the feeds that a plan is compiled for; further ones are interpreted
+
+TIERS = ("auto", "interpret", "compile")
+
+
+def tier_of(config: Any, wanted: str | None) -> str:
+    """The tier asked for: by argument, by REFLOW_TIER, or by TensorFlow's `global_jit_level` (ON or OFF)."""
+    tier = wanted or os.environ.get("REFLOW_TIER") or ""
+    if not tier and config is not None:
+        level = config.graph_options.optimizer_options.global_jit_level
+        tier = "compile" if level > 0 else "interpret" if level < 0 else ""
+    if tier not in ("", *TIERS):
+        raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {tier!r}")
+    return tier or "auto"
+
+
+class Estimate:
+    """What a plan costs in each tier, unknown dimensions taken as `batch`."""
+
+    def __init__(self, plan: Plan, batch: int) -> None:
+        elements, products, steps = 0.0, 0.0, 0
+        for step in plan.steps:
+            if step.host:
+                continue
+            steps += 1
+            for tensor in step.node.outputs:
+                elements += _size(tensor, batch)
+            products += _products(step.node, batch)
+        arguments = len(plan.slots) + len(plan.feeds) + len(plan.fetched)
+        work = elements * ELEMENT + products * MULTIPLY_ADD
+        self.interpret = steps * NODE + work
+        self.compiled = DISPATCH + ARGUMENT * arguments + elements * ELEMENT / XLA_SPEEDUP + products * MULTIPLY_ADD
+        self.compiling = COMPILE + steps * COMPILE_NODE
+        self.must_compile = any(s.rule.kernel is None and not s.host for s in plan.steps)
+
+    def worth_compiling(self, runs: int) -> bool:
+        """Whether run number `runs` (from 0) should be compiled."""
+        if self.must_compile or self.interpret >= self.compiling:
+            return True
+        return self.interpret > self.compiled and runs * self.interpret >= PATIENCE * self.compiling
+
+
+def _size(tensor: Any, batch: int) -> float:
+    ints = tensor.shape.ints
+    if ints is None:
+        return float(batch)
+    result = 1.0
+    for d in ints:
+        result *= batch if d is None else d
+    return result
+
+
+def _products(node: Any, batch: int) -> float:
+    """Multiply-adds of the ops that cost far more than their outputs' elements."""
+    if node.type not in ("MatMul", "BatchMatMul", "BatchMatMulV2"):
+        return 0.0
+    ints = node.inputs[0].shape.ints
+    inner = batch if not ints or ints[-1] is None else max(ints[-1], ints[-2] or batch) if node.attrs.get(
+        "transpose_a", node.attrs.get("adj_x")
+    ) else ints[-1]
+    return _size(node.outputs[0], batch) * inner

@@ -1,0 +1,121 @@
+"""A plan cut into as few segments as possible: those that XLA can take, and host segments, in turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reflow.runtime.evaluate import Step
+from reflow.runtime.plan import Plan
+
+# Ops whose output is known while tracing although their input is not: they look at its shape only.
+SHAPE_ONLY = frozenset(("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"))
+HOST_TYPES = frozenset(("string", "resource", "variant"))
+STATIC_FEED_LIMIT = 256  # elements of a feed that may be part of a program's key
+
+Sources = frozenset[int] | None  # the feeds that a value follows from; None when it follows from anything else
+
+
+class Segment:
+    """Some steps of a plan that run together, and what passes in and out."""
+
+    def __init__(self, plan: Plan, steps: list[Step], host: bool) -> None:
+        self.steps = steps
+        self.host = host
+        self.writes = list(dict.fromkeys(i for s in steps for i in s.writes))
+        made: set[int] = set()
+        inputs: dict[int, None] = {}
+        for step in steps:
+            inputs.update(dict.fromkeys(i for i in step.inputs if i not in made and _wanted(i, step)))
+            made.update(step.outputs)
+        self.inputs = list(inputs)
+        self.made = made
+        self.slots = [i for i in self.inputs if i in plan.slot_places]
+        self.outputs: list[int] = []
+
+    def keep(self, later: set[int]) -> None:
+        """Note which of its results are needed after it."""
+        self.outputs = sorted(i for i in self.made if i in later and i not in self.writes)
+
+
+def _wanted(place: int, step: Step) -> bool:
+    """Whether a step needs what is at `place` (an Assign does not need the old value)."""
+    return step.host or place in step.reads or place not in step.writes
+
+
+def static_sources(plan: Plan) -> set[int]:
+    """Mark the steps that must run on the host because a static input is not known while tracing; returns the feeds
+    whose values must be."""
+    sources: dict[int, Sources] = {i: frozenset() for i in plan.constants}
+    sources.update({i: frozenset((i,)) for i in plan.feed_places})
+    static: set[int] = set()
+    for step in plan.steps:
+        step.host = step.host or _has_host_type(step)
+        for position in [] if step.host else step.rule.static:
+            shift = 1 if step.rule.state is not None and position >= 0 else 0
+            if not -len(step.inputs) <= position + shift < len(step.inputs):
+                continue
+            found = sources.get(step.inputs[position + shift])
+            if found is None:
+                step.host = True
+                break
+            static |= found
+        known = None if step.host or step.rule.state is not None or step.reads else _united(step, sources)
+        sources.update(dict.fromkeys(step.outputs, known))
+    return static
+
+
+def _united(step: Step, sources: dict[int, Sources]) -> Sources:
+    if step.node.type in SHAPE_ONLY:
+        return frozenset()
+    result: frozenset[int] = frozenset()
+    for place in step.inputs:
+        found = sources.get(place)
+        if found is None:
+            return None
+        result |= found
+    return result
+
+
+def _has_host_type(step: Step) -> bool:
+    tensors = [*step.node.outputs, *step.node.inputs]
+    variables = step.rule.updates or step.reads
+    names = {t.dtype.base_dtype.name for t in tensors if not (variables and t.dtype.name == "resource")}
+    return bool(names & HOST_TYPES)
+
+
+def cut(plan: Plan) -> list[Segment]:
+    """The segments of a plan whose steps are marked as host steps or not."""
+    levels: list[int] = []
+    last_host_effect = -1
+    for number, step in enumerate(plan.steps):
+        after = set(step.after)
+        effect = step.host and step.node.definition is not None and step.node.definition.stateful
+        if effect and last_host_effect >= 0:
+            after.add(last_host_effect)
+        levels.append(_level(step, [(plan.steps[d], levels[d]) for d in after]))
+        if effect:
+            last_host_effect = number
+    segments = [
+        Segment(plan, [s for s, n in zip(plan.steps, levels, strict=True) if n == level], level % 2 == 0)
+        for level in sorted(set(levels))
+    ]
+    later = set(plan.fetched)
+    for segment in reversed(segments):
+        segment.keep(later)
+        later |= set(segment.inputs)
+    return segments
+
+
+def _level(step: Step, before: list[tuple[Step, int]]) -> int:
+    """Even levels are host segments, odd ones XLA segments; a step comes as early as those before it allow."""
+    level = 0 if step.host else 1
+    for other, its in before:
+        level = max(level, its if other.host == step.host else its + 1)
+    return level
+
+
+def as_key(value: np.ndarray) -> Any:
+    """A feed's value as part of a program's key."""
+    return (value.dtype.str, value.shape, value.tobytes())

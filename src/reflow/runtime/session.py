@@ -1,0 +1,244 @@
+"""Sessions: where graphs are run and variables live."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from reflow.base import errors
+from reflow.graph import scopes
+from reflow.graph.graph import Graph, get_default_graph
+from reflow.runtime import backend
+from reflow.runtime.executable import Executable, Runner
+from reflow.runtime.fetches import Feeder, Fetches, feed_tensors, key_of, plain
+from reflow.runtime.policy import tier_of
+from reflow.runtime.store import Store
+
+
+class _Entry:
+    """What the session remembers of one form of `run` call."""
+
+    __slots__ = ("feeders", "fetches", "kind", "runner", "spread")
+
+    def __init__(self, fetches: Fetches, kind: str | None, runner: Runner, feeders: list[Feeder], spread: Any) -> None:
+        self.fetches = fetches
+        self.kind = kind
+        self.runner = runner
+        self.feeders = feeders
+        self.spread = spread  # key -> number of tensors, when some key stands for several
+
+    def run(self, feed: Mapping[Any, Any] | None) -> Any:
+        if self.spread is None:
+            arrays = [f(v) for f, v in zip(self.feeders, feed.values(), strict=True)] if feed else []
+        else:
+            arrays = self._spread(feed or {})
+        values = self.runner.run(arrays)
+        if self.kind == "one":
+            return values[0]
+        if self.kind == "list":
+            return values
+        return self.fetches.rebuild(values)
+
+    def _spread(self, feed: Mapping[Any, Any]) -> list[Any]:
+        values: list[Any] = []
+        for (key, count), value in zip(self.spread, feed.values(), strict=True):
+            if count == 1 and not isinstance(key, tuple):
+                values.append(value)
+                continue
+            parts = [p for p in value if p is not None] if isinstance(value, (tuple, list)) else [value]
+            if len(parts) != count:
+                raise ValueError(f"Feed of {key} needs {count} values, got {len(parts)}")
+            values.extend(parts)
+        return [f(v) for f, v in zip(self.feeders, values, strict=True)]
+
+
+class BaseSession:
+    """What `Session` and `InteractiveSession` share: `run` and the session's state."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, tier: str | None = None) -> None:
+        if graph is not None and not isinstance(graph, Graph):
+            raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
+        if target:
+            raise errors.UnimplementedError(
+                None, None, f"Session target {target!r}: Reflow runs in its own process; leave the target empty"
+            )
+        if config is not None and not hasattr(config, "graph_options"):
+            raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
+        self._graph = graph if graph is not None else get_default_graph()
+        self._config = config
+        self._tier = tier_of(config, tier)
+        self._store = Store()
+        self._entries: dict[Any, _Entry] = {}
+        self._lock = threading.RLock()
+        self._closed = False
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that the session runs."""
+        return self._graph
+
+    @property
+    def graph_def(self) -> Any:
+        """The graph as a GraphDef."""
+        return self._graph.as_graph_def()
+
+    @property
+    def sess_str(self) -> bytes:
+        return b""
+
+    def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
+        """Run what the fetches need and return their values.
+
+        Args:
+            fetches: a tensor, operation, variable or name, or any nesting of lists, tuples, dicts and named tuples of them.
+            feed_dict: values for tensors: numbers, lists or arrays that fit the tensor's type and shape.
+            options: a RunOptions message.
+            run_metadata: a RunMetadata message.
+
+        Returns:
+            The structure of `fetches` with NumPy values in place of tensors and None in place of operations.
+
+        Raises:
+            RuntimeError: the session is closed.
+            ValueError, TypeError: a fetch or feed is not of this graph, or a value does not fit.
+            tf.errors.OpError: an operation failed; no variable was changed by the failing step.
+
+        >>> import reflow as tf
+        >>> x = tf.placeholder(tf.float32, [None])
+        >>> with tf.Session() as sess:
+        ...     print(sess.run({"twice": x * 2.0}, {x: [1, 2]}))
+        {'twice': array([2., 4.], dtype=float32)}
+        """
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        key = (key_of(fetches), tuple(feed_dict) if feed_dict else None, self._graph.mutations)
+        try:
+            entry = self._entries.get(key)
+        except TypeError:  # an unhashable fetch or feed key: say which
+            self._check_hashable(fetches, feed_dict)
+            raise
+        if entry is None:
+            entry = self._entry(key, fetches, feed_dict)
+        return entry.run(feed_dict)
+
+    def _check_hashable(self, fetches: Any, feed_dict: Any) -> None:
+        Fetches(self._graph, fetches)
+        if not isinstance(feed_dict or {}, Mapping):
+            raise TypeError(f"feed_dict must be a dict, got {type(feed_dict)}")
+
+    def _entry(self, key: Any, structure: Any, feed: Any) -> _Entry:
+        """Work out a call of a new form: its plan is shared by all sessions of the graph."""
+        graph = self._graph
+        if graph.version == 0:
+            raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling run().")
+        if not isinstance(feed or {}, Mapping):
+            raise TypeError(f"feed_dict must be a dict from tensors to values, got {type(feed)}")
+        fetches = Fetches(graph, structure)
+        rows = feed_tensors(graph, feed or {})
+        feeds = [t for _, tensors in rows for t in tensors]
+        spread = None
+        if any(len(tensors) != 1 for _, tensors in rows):
+            spread = [(k, len(tensors)) for k, tensors in rows]
+        shared = graph.runtime.setdefault("executables", {})
+        executable = shared.get(key)
+        if executable is None:
+            executable = Executable(fetches.tensors, fetches.targets, feeds)
+            shared[key] = executable
+        runner = Runner(executable, self._store, self._lock, self._tier)
+        entry = _Entry(
+            fetches, plain(structure, len(fetches.tensors)), runner, [Feeder(t) for t in feeds], spread
+        )
+        self._entries[key] = entry
+        return entry
+
+    def make_callable(
+        self, fetches: Any, feed_list: Any = None, accept_options: bool = False
+    ) -> Callable[..., Any]:
+        """A function that runs `fetches`, taking the values of `feed_list` as positional arguments."""
+        feeds = list(feed_list or [])
+        Fetches(self._graph, fetches)
+        feed_tensors(self._graph, dict.fromkeys(feeds))
+
+        def call(*values: Any, options: Any = None, run_metadata: Any = None) -> Any:
+            if len(values) != len(feeds):
+                raise TypeError(f"The callable takes {len(feeds)} fed values, got {len(values)}")
+            return self.run(fetches, dict(zip(feeds, values, strict=True)) or None, options, run_metadata)
+
+        return call
+
+    def partial_run(self, handle: Any, fetches: Any, feed_dict: Any = None) -> Any:
+        """Not implemented: run all the fetches with all the feeds in one `run`."""
+        raise errors.UnimplementedError(None, None, "Session.partial_run is not implemented: use one Session.run")
+
+    partial_run_setup = partial_run
+
+    def list_devices(self) -> list[Any]:
+        """The names of the devices that XLA runs on."""
+        return [f"/device:{d.platform.upper()}:{d.id}" for d in backend.jax().devices()]
+
+    def close(self) -> None:
+        """End the session and free its variables."""
+        self._closed = True
+        self._entries.clear()
+        self._store.clear()
+
+    @contextlib.contextmanager
+    def as_default(self) -> Iterator[Any]:
+        """Make this the session of `Tensor.eval` and `Operation.run` for a `with` block; it stays open afterwards."""
+        with scopes.sessions.pushed(self, what="Session"):
+            yield self
+
+
+class Session(BaseSession):
+    """A session: runs a graph and holds the values of its variables.
+
+    Args:
+        target: must be empty.
+        graph: the graph to run; the default graph if None.
+        config: a ConfigProto; `graph_options.optimizer_options.global_jit_level` chooses the tier.
+        tier: "interpret" (NumPy), "compile" (XLA) or "auto", which decides by the plan's work.
+
+    >>> import reflow as tf
+    >>> with tf.Session() as sess:
+    ...     print(sess.run(tf.constant(2) + 3))
+    5
+    """
+
+    def __enter__(self) -> Session:
+        stack = contextlib.ExitStack()
+        stack.enter_context(self._graph.as_default())
+        stack.enter_context(self.as_default())
+        self._stacks = [*getattr(self, "_stacks", []), stack]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stacks.pop().__exit__(*error)
+        self.close()
+
+    @staticmethod
+    def reset(target: str, containers: Any = None, config: Any = None) -> None:
+        """Not implemented: it clears the variables of a remote server."""
+        raise errors.UnimplementedError(None, None, "Session.reset needs a remote target, which Reflow does not have")
+
+
+class InteractiveSession(BaseSession):
+    """A session that is the default one from its making until `close()`, for notebooks."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, tier: str | None = None) -> None:
+        super().__init__(target, graph, config, tier)
+        self._installed = contextlib.ExitStack()
+        if graph is not None:
+            self._installed.enter_context(graph.as_default())
+        self._installed.enter_context(self.as_default())
+
+    def close(self) -> None:
+        super().close()
+        with contextlib.suppress(AssertionError):  # closed out of order: leave the stacks of others alone
+            self._installed.close()
+
+
+def get_default_session() -> Any:
+    """The innermost session that `with` or `as_default` made the default of this thread; None outside."""
+    return scopes.sessions.top

@@ -1,0 +1,69 @@
+"""A session's state: one cell for each variable, random counter or other stateful node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reflow.graph.node import Operation, Tensor
+from reflow.graph.registry import rule
+
+
+class Cell:
+    """The content of one slot: a NumPy or device array, a host object, or None while uninitialized."""
+
+    __slots__ = ("name", "node", "value")
+
+    def __init__(self, name: str, node: Operation, value: Any) -> None:
+        self.name = name
+        self.node = node
+        self.value = value
+
+
+class Store:
+    """All cells of a session, by slot name."""
+
+    def __init__(self) -> None:
+        self.cells: dict[str, Cell] = {}
+
+    def cell(self, name: str, node: Operation) -> Cell:
+        """The cell of a slot, made on first use with the content that its op starts with."""
+        found = self.cells.get(name)
+        if found is None:
+            own = rule(node.type)
+            start = (own.slot or own.state) if own is not None else None
+            found = self.cells[name] = Cell(name, node, start(node.attrs) if start is not None else None)
+        return found
+
+    def clear(self) -> None:
+        self.cells.clear()
+
+
+def slot_name(node: Operation) -> str:
+    """The slot that a stateful node owns. Nodes with one `shared_name` (and container) share it."""
+    shared = node.attrs.get("shared_name") or ""
+    container = node.attrs.get("container") or ""
+    if node.type != "VariableV2" and shared in ("cd2c89b7-88b7-44c8-ad83-06c2a9158347", ""):
+        shared = ""
+    return f"{container}/{shared or node.name}" if container else (shared or node.name)
+
+
+def slot_node(tensor: Tensor) -> Operation | None:
+    """The node whose slot a reference or resource tensor stands for; None for other tensors."""
+    while tensor.dtype.is_ref_dtype or tensor.dtype.name == "resource":
+        node = tensor.op
+        own = rule(node.type)
+        if own is not None and own.slot is not None:
+            return node
+        source = _passed_through(node)
+        if source is None:
+            return None
+        tensor = source
+    return None
+
+
+def _passed_through(node: Operation) -> Tensor | None:
+    """The reference (or resource) input that a node's reference output stands for."""
+    for tensor in node.inputs:
+        if tensor.dtype.is_ref_dtype or tensor.dtype.name == "resource":
+            return tensor
+    return None
