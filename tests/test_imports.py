@@ -41,7 +41,18 @@ ALLOWED = {
 }
 
 # What a function may import: JAX, which is slow to load, and third-party packages that one feature needs.
-IN_FUNCTIONS = {"jax", "jaxlib", "ml_dtypes", "tensorboard", "google", "rich", "scipy", "sklearn", "PIL", "matplotlib"}
+IN_FUNCTIONS = {
+    "jax",
+    "jaxlib",
+    "ml_dtypes",
+    "tensorboard",
+    "google",
+    "rich",
+    "scipy",
+    "sklearn",
+    "PIL",
+    "matplotlib",
+}
 
 
 class Import(NamedTuple):

@@ -5,7 +5,7 @@ Two steps, because the signatures must be those of TensorFlow 1.15, which runs o
     python3.7 tools/cut_catalogue.py dump op_defs_115.json          # where TensorFlow 1.15 is installed
     python tools/cut_catalogue.py cut op_defs.json op_defs_115.json  # anywhere
 
-``op_defs.json`` holds the signatures of a newer TensorFlow; only ops that 1.15 doesn't have are taken from it.
+``op_defs.json`` holds the signatures of a newer TensorFlow: only ops that 1.15 lacks are taken from it.
 The ops to keep are listed in ``tools/catalogue_ops.txt``, one a line, sorted. The result has one op a line::
 
     "Abs":{"inputs":[{"name":"x","type_attr":"T"}],"outputs":[...],"attrs":[{"name":"T","type":"type",...}]}

@@ -5,8 +5,9 @@ Run it where TensorFlow 1.15 is installed; it records the families named, or all
     python3.7 tools/record_ops.py            # all
     python3.7 tools/record_ops.py math nn    # these two
 
-For each row: the outputs of every step, their dtypes, static shapes and nodes (with placeholders of known shape,
-of unknown dimensions and of unknown rank), the gradients and their nodes; for an error row, what was raised.
+For each row: the outputs of every step, their dtypes, static shapes and nodes (with placeholders of known
+shape, of unknown dimensions and of unknown rank), the gradients and their nodes; for an error row, what was
+raised.
 """
 
 import os
@@ -52,7 +53,17 @@ def record_gradients(writer, built, session, arrays):
     values = session.run([g for g in found if g is not None], built.feed)
     values = iter(values)
     grads = [None if g is None else writer.array(next(values)) for g in found]
-    return {"grads": grads, "grad_nodes": nodes}
+    return dict({"grads": grads, "grad_nodes": nodes}, **second_order(built, found))
+
+
+def second_order(built, found):
+    """Why TensorFlow can't differentiate the gradients again, if so."""
+    try:
+        with built.graph.as_default():
+            tf.gradients([g for g in found if g is not None], built.sources())
+    except (LookupError, TypeError, ValueError) as error:
+        return {"no_second": str(error)}
+    return {}
 
 
 def record_unknown(entry, row, how):

@@ -13,9 +13,9 @@ How to add a name: see `api_tables/__init__.py`. `tests/test_api.py` checks that
 >>> from reflow.compat import v1
 >>> v1 is tf
 True
->>> tf.nn.relux
+>>> tf.gfile.Exist
 Traceback (most recent call last):
-AttributeError: module 'tf.nn' has no attribute 'relux'; ...
+AttributeError: module 'tf.gfile' has no attribute 'Exist'; ... nearest: Exists
 """
 
 from __future__ import annotations
@@ -23,11 +23,9 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
-import importlib.abc
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -190,8 +188,8 @@ def _shown(room: str) -> str:
 def tensorflow_names() -> frozenset[str]:
     """The public names of TensorFlow 1.15, dotted and without the root. Read only to explain an error."""
     names: set[str] = set()
-    text = resources.files(PACKAGE).joinpath("api_names.txt").read_text(encoding="utf8")
-    for line in text.splitlines():
+    text = pkgutil.get_data(PACKAGE, "api_names.txt") or b""
+    for line in text.decode().splitlines():
         room, _, inside = line.partition(": ")
         names.update(f"{room}.{n}" if room != "." else n for n in inside.split())
     return frozenset(names)
@@ -201,9 +199,7 @@ def _hint(room: str, name: str) -> str:
     """ "; Reflow does not implement it yet", if TensorFlow has it, and the nearest names that exist."""
     dotted = f"{room}.{name}" if room else name
     known = dotted in tensorflow_names() or any(n.startswith(dotted + ".") for n in tensorflow_names())
-    nearest = difflib.get_close_matches(
-        name, public_names(room) if room in children() else [], n=4, cutoff=0.7
-    )
+    nearest = difflib.get_close_matches(name, public_names(room), n=4, cutoff=0.7)
     owner = "TensorFlow 1.15 has it, Reflow does not (yet)" if known else "TensorFlow 1.15 has none either"
     return f"; {owner}" + (f"; nearest: {', '.join(nearest)}" if nearest else "")
 
@@ -211,8 +207,8 @@ def _hint(room: str, name: str) -> str:
 def missing_room(fullname: str) -> ModuleNotFoundError:
     """The error for importing a module that does not exist, with the nearest that do."""
     outer, _, name = room_of(fullname).rpartition(".")
-    outer = canonical(outer)
-    return ModuleNotFoundError(f"No module named {fullname!r}{_hint(outer, name)}", name=fullname)
+    hint = _hint(canonical(outer), name) if is_room(outer) else ""
+    return ModuleNotFoundError(f"No module named {fullname!r}{hint}", name=fullname)
 
 
 # How the rooms come to be imported
@@ -225,7 +221,7 @@ class _RoomFile(SourceFileLoader):
         return Room(spec.name)
 
 
-class _RoomLoader(importlib.abc.Loader):
+class _RoomLoader:
     """Makes a room that has no file of its own."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -235,7 +231,7 @@ class _RoomLoader(importlib.abc.Loader):
         """Nothing: the names come when they are used."""
 
 
-class AliasLoader(importlib.abc.Loader):
+class AliasLoader:
     """Makes a module name stand for another module, the very object."""
 
     def __init__(self, target: str) -> None:
@@ -251,10 +247,11 @@ class AliasLoader(importlib.abc.Loader):
 def alias_spec(fullname: str, room: str) -> ModuleSpec:
     """The spec of a module name that stands for a room."""
     target = canonical(room)
-    return ModuleSpec(fullname, AliasLoader(f"{PACKAGE}.{target}".rstrip(".")), is_package=True)
+    loader: Any = AliasLoader(f"{PACKAGE}.{target}".rstrip("."))
+    return ModuleSpec(fullname, loader, is_package=True)
 
 
-class RoomFinder(importlib.abc.MetaPathFinder):
+class RoomFinder:
     """Finds the rooms under `reflow`, before the files, because some files are rooms too."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
@@ -271,7 +268,8 @@ class RoomFinder(importlib.abc.MetaPathFinder):
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
             spec.loader = _RoomFile(spec.loader.name, spec.loader.path)
             return spec
-        return ModuleSpec(fullname, _RoomLoader(), is_package=True)
+        loader: Any = _RoomLoader()
+        return ModuleSpec(fullname, loader, is_package=True)
 
 
 def open_rooms() -> None:

@@ -5,7 +5,6 @@ It is opt-in: only `reflow.install()` and `reflow run` turn it on, and only in t
 
 from __future__ import annotations
 
-import importlib.abc
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
@@ -19,7 +18,7 @@ NAME = "tensorflow"
 TENSORBOARD_MARK = "tensorboard.compat.notf"
 
 
-class TensorFlowFinder(importlib.abc.MetaPathFinder):
+class TensorFlowFinder:
     """Finds `tensorflow` and its submodules: the rooms of Reflow, the same module objects."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:

@@ -7,7 +7,7 @@ from .table import Rows, bools, c64, call, distinct, f32, f64, given, i32, i64, 
 rows = Rows("array")
 case, error = rows.case, rows.error
 
-# --- constants --------------------------------------------------------------------------------------------------
+# --- constants ------------------------------------------------------------------------------------
 
 case("constant_float", lambda tf: tf.constant(1.5))
 case("constant_int", lambda tf: tf.constant(3))
@@ -54,6 +54,10 @@ for each in ["zeros_like", "ones_like"]:
     case(each + "_slow", call(each, optimize=False), x=f32(2, 3), grad=False)
     case(each + "_numpy", lambda tf, each=each: getattr(tf, each)(np.ones((2, 2), "int64")))
 case("zeros_like_string", lambda tf, x: tf.zeros_like(x), x=strings(["a", "b"]), xla=False)
+case(
+    "zeros_like_keywords", lambda tf, x: tf.zeros_like(x, dtype=tf.int32, optimize=True), x=f32(2), grad=False
+)
+case("ones_like_keywords", lambda tf, x: tf.ones_like(x, dtype=tf.float64), x=f32(2), grad=False)
 case("fill", lambda tf, v: tf.fill([2, 3], v), v=f32())
 case("fill_int", lambda tf: tf.fill([2, 3], 7, name="sevens"))
 case("fill_dynamic", lambda tf, dims: tf.fill(dims, 1.5), dims=given([2, 2], "int32"))
@@ -75,7 +79,13 @@ case("linspace_f64", lambda tf: tf.lin_space(np.float64(-1), np.float64(2), 4, n
 case("placeholder_with_default", lambda tf: tf.placeholder_with_default([1.0, 2.0], [None]))
 case("placeholder_with_default_named", lambda tf: tf.placeholder_with_default(0.5, (), name="rate"))
 
-# --- shapes -----------------------------------------------------------------------------------------------------
+case("placeholder", lambda tf: str(tf.placeholder(tf.float32, [None, 2])))
+case("placeholder_keywords", lambda tf: str(tf.placeholder(dtype=tf.int64, shape=(3,), name="labels")))
+case("placeholder_unknown", lambda tf: str(tf.placeholder("float")))
+case("placeholder_scalar", lambda tf: str(tf.placeholder(tf.bool, shape=(), name="training")))
+case("variable_shown", lambda tf: str(tf.Variable([1.0], name="v")))
+
+# --- shapes ---------------------------------------------------------------------------------------
 
 for each in ["shape", "size", "rank"]:
     case(each, call(each), x=f32(2, 3), grad=False)
@@ -139,7 +149,7 @@ case("meshgrid", lambda tf, x, y: tf.meshgrid(x, y), x=f32(2), y=f32(3))
 case("meshgrid_ij", lambda tf, x, y: tf.meshgrid(x, y, indexing="ij"), x=f32(2), y=f32(3))
 case("meshgrid_range", lambda tf: tf.meshgrid(tf.range(2), tf.range(3)))
 
-# --- joining ----------------------------------------------------------------------------------------------------
+# --- joining --------------------------------------------------------------------------------------
 
 case("concat", lambda tf, x, y: tf.concat([x, y], 0), x=f32(2, 3), y=f32(1, 3))
 case("concat_axis", lambda tf, x, y: tf.concat([x, y], axis=-1), x=f32(2, 3), y=f32(2, 1))
@@ -214,7 +224,7 @@ case("pad_lower_case", call("pad", [[1, 1]], mode="reflect"), x=f32(3))
 case("pad_dynamic", call("pad"), x=f32(2, 2), p=given([[0, 1], [1, 0]], "int32"))
 case("pad_rank4", call("pad", [[0, 0], [1, 1], [1, 1], [0, 0]]), x=f32(1, 2, 2, 1))
 
-# --- cutting ----------------------------------------------------------------------------------------------------
+# --- cutting --------------------------------------------------------------------------------------
 
 case("slice", call("slice", [0, 1], [2, 2]), x=f32(3, 4))
 case("slice_rest", call("slice", begin=[1, 0], size=[-1, 2], name="cut"), x=f32(3, 4))

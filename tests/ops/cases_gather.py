@@ -101,7 +101,14 @@ case("one_hot_dtype", lambda tf, i: tf.one_hot(i, depth=3, dtype=tf.int32), i=gi
 case("one_hot_bool", lambda tf, i: tf.one_hot(i, 3, on_value=True, off_value=False), i=given([1], "int32"))
 case("one_hot_u8", call("one_hot", 2, axis=-1), i=given([1, 0], "uint8"))
 case("one_hot_dynamic", lambda tf, i, d: tf.one_hot(i, d), i=given([1, 0], "int32"), d=given(3, "int32"))
-case("one_hot_values", lambda tf, i, a, b: tf.one_hot(i, 3, a, b), i=given([1, 0], "int32"), a=f32(), b=f32())
+case(
+    "one_hot_values",
+    lambda tf, i, a, b: tf.one_hot(i, 3, a, b),
+    i=given([1, 0], "int32"),
+    a=f32(),
+    b=f32(),
+    grad=False,
+)
 
 case("unique", lambda tf, x: tf.unique(x), x=given([3, 1, 3, 2, 1], "int32"), xla=False)
 case(
@@ -247,13 +254,14 @@ for each in ["sum", "mean", "prod", "max", "min", "sqrt_n"]:
         "unsorted_segment_" + each,
         call("unsorted_segment_" + each, 3),
         x=distinct(5, 2),
-        ids=given([2, 0, 2, 0, 2], "int32"),
+        ids=given([2, 0, 1, 0, 2], "int32"),
     )
     case(
         f"unsorted_segment_{each}_matrix",
         call("unsorted_segment_" + each, num_segments=4),
         x=distinct(2, 2),
         ids=given([[2, 0], [0, 3]], "int32"),
+        double="the empty segment holds the largest number" if each in ("max", "min") else None,
     )
     case(
         f"unsorted_segment_{each}_negative",

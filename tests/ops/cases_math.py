@@ -97,7 +97,10 @@ case(
 )
 case("lbeta", call("lbeta"), x=f32(2, 3, low=0.5, high=2))
 
-# --- binary -----------------------------------------------------------------------------------------------------
+for each in ["square", "abs", "sqrt", "log", "sigmoid", "to_int32", "negative", "rsqrt", "round", "floor"]:
+    case(each + "_named", call(each, name="mine"), x=f32(3, low=0.5))
+
+# --- binary ---------------------------------------------------------------------------------------
 
 BROADCASTS = {
     "": ((2, 3), (2, 3)),
@@ -118,7 +121,7 @@ case("maximum_ties", call("maximum"), x=given([1, 2, 3]), y=given([1, 3, 2]), do
 case("minimum_ties", call("minimum"), x=given([1, 2, 3]), y=given([1, 3, 2]), double=KINK)
 case("maximum_nan", call("maximum"), x=given([1, float("nan"), 1]), y=given([float("nan"), 1, 2]), grad=False)
 case("maximum_constant", call("maximum", 0.5), x=f32(2, 3), double=None)
-case("minimum_constant_left", lambda tf, x: tf.minimum(1.0, x), x=f32(2, 3))
+case("minimum_constant_left", lambda tf, x: tf.minimum(1.0, x), x=f32(2, 3), double="its constant is float32")
 case("maximum_named", lambda tf, x: tf.maximum(0.25 * x, x, name="leaky"), x=f32(4))
 
 OPERATORS = {
@@ -149,7 +152,7 @@ case("operator_pow", lambda tf, x: x**2, x=f32(3))
 case("operator_pow_right", lambda tf, x: 2.0**x, x=f32(3))
 case("operator_matmul", lambda tf, x, y: x @ y, x=f32(2, 3), y=f32(3, 2))
 case("operator_numpy_left", lambda tf, x: __import__("numpy").float32(3) * x, x=f32(3))
-case("operator_list", lambda tf, x: [*x, 1.0, 2.0, 3.0], x=f32(2, 3))
+case("operator_list", lambda tf, x: x + [1.0, 2.0, 3.0], x=f32(2, 3))  # noqa: RUF005
 
 for each in [
     "div",
@@ -210,7 +213,7 @@ case("same_tensor_twice", lambda tf, x: x * x + x, x=f32(3))
 case("names_repeat", lambda tf, x: [x + 1.0, x + 1.0, tf.add(x, 1.0), tf.add(x, 1.0)], x=f32(2))
 case("cross", call("cross"), a=f32(2, 3), b=f32(2, 3))
 
-# --- comparison and logic ---------------------------------------------------------------------------------------
+# --- comparison and logic -------------------------------------------------------------------------
 
 for each in ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]:
     case(each, call(each), x=i32(2, 6, low=0, high=3), y=i32(6, low=0, high=3))
@@ -234,7 +237,7 @@ case("operator_xor", lambda tf, x, y: x ^ y, x=bools(4), y=bools(4))
 for each in ["is_finite", "is_inf", "is_nan"]:
     case(each, call(each), x=given(EDGES), grad=False)
 
-# --- complex and bitwise ----------------------------------------------------------------------------------------
+# --- complex and bitwise --------------------------------------------------------------------------
 
 case("complex", call("complex"), x=f32(2, 3), y=f32(3), second="its output is complex")
 case("complex_f64", call("complex"), x=f64(2), y=f64(2), second="its output is complex")
@@ -248,7 +251,7 @@ case("left_shift", call("bitwise.left_shift"), x=i32(4, low=1, high=9), y=i32(4,
 case("right_shift", call("bitwise.right_shift"), x=i32(4, low=-99, high=99), y=i32(4, low=0, high=5))
 case("invert", call("bitwise.invert"), x=u8(4))
 
-# --- casts ------------------------------------------------------------------------------------------------------
+# --- casts ----------------------------------------------------------------------------------------
 
 WIDE = given([-300.7, -1.5, 0.0, 0.9, 1.0, 2.5, 255.0, 1000.3])
 for target in ["float16", "float64", "int32", "int64", "bool", "complex64", "int16"]:
@@ -283,7 +286,7 @@ case("saturate_cast", lambda tf, x: tf.saturate_cast(x, tf.uint8), x=WIDE, grad=
 case("bitcast", lambda tf, x: tf.bitcast(x, tf.int32), x=f32(3), grad=False)
 case("bitcast_narrow", lambda tf, x: tf.bitcast(x, tf.uint8), x=i32(3))
 
-# --- errors -----------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 error("add_shapes", call("add"), x=f32(2, 3), y=f32(4), raises="ValueError", match="Dimensions must be equal")
 error("add_dtypes", call("add"), x=f32(2), y=i32(2), raises="TypeError", match="int32")

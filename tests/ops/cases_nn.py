@@ -1,26 +1,28 @@
-"""Neural network ops: activations, losses, normalization, convolution, pooling, dropout, candidate sampling."""
+"""Neural network ops: activations, losses, normalization, convolution, pooling, dropout, sampling."""
 
 from .table import Rows, call, distinct, f16, f32, f64, given, i32, i64
 
 rows = Rows("nn")
 case, error = rows.case, rows.error
 
+LABELS = "its rule holds the labels constant"
+SINGLE = "it takes float32 only"
 KINK = "not differentiable there"
 RANDOM = "its values are random"
 SECOND = "TensorFlow 1.15 has no second derivative"
 
-# --- activations ------------------------------------------------------------------------------------------------
+# --- activations ----------------------------------------------------------------------------------
 
-for (
-    each
-) in ["relu", "relu6", "elu", "selu", "softplus", "softsign", "sigmoid", "tanh", "leaky_relu", "crelu", "swish", "log_softmax", "softmax"]:
+SMOOTH = ["softplus", "softsign", "sigmoid", "tanh", "softmax"]
+BENT = ["relu", "relu6", "elu", "selu", "leaky_relu"]
+for each in [*BENT, *SMOOTH, "log_softmax", "crelu", "swish"]:
     options = {"second": SECOND} if each == "swish" else {}
     case(each, call("nn." + each), x=f32(2, 4), **options)
     case(each + "_wide", call("nn." + each), x=f32(9, low=-20, high=20), rtol=1e-4, **options)
     case(each + "_f64", call("nn." + each), x=f64(3), **options)
     if each != "swish":
         case(each + "_named", call("nn." + each, name="act"), x=f32(2, 2))
-for each in ["relu", "relu6", "elu", "selu", "softplus", "softsign", "sigmoid", "tanh", "leaky_relu", "softmax"]:
+for each in BENT + SMOOTH:
     case(each + "_f16", call("nn." + each), x=f16(2, 3), rtol=1e-2)
 for each in ["relu", "relu6", "leaky_relu", "elu", "softplus"]:
     case(each + "_special", call("nn." + each), x=given([-1.0, -0.0, 0.0, 6.0, 7.0, 1e4, -1e4]), double=KINK)
@@ -37,7 +39,7 @@ case("log_softmax_extreme", call("nn.log_softmax"), x=given([[1000.0, 0.0, -1000
 case("tf_sigmoid", call("sigmoid", name="p"), x=f32(3))
 case("log_sigmoid_wide", call("log_sigmoid"), x=given([-100.0, -1.0, 1.0, 100.0]), rtol=1e-4)
 
-# --- losses -----------------------------------------------------------------------------------------------------
+# --- losses ---------------------------------------------------------------------------------------
 
 case(
     "sparse_xent",
@@ -72,6 +74,8 @@ for suffix in ("", "_v2"):
             ),
             x=f32(*shape),
             y=f32(*shape),
+            wrt=None if suffix else ["x"],
+            second=LABELS if suffix else None,
         )
 case(
     "softmax_xent_onehot",
@@ -83,16 +87,25 @@ case(
     double="its labels are float32",
 )
 case(
+    "softmax_xent_named",
+    lambda tf, x: tf.nn.softmax_cross_entropy_with_logits(labels=[[0.0, 1.0]], logits=x, name="loss"),
+    x=f32(1, 2),
+    double="its labels are float32",
+)
+case(
     "softmax_xent_dim",
     lambda tf, x, y: tf.nn.softmax_cross_entropy_with_logits(labels=y, logits=x, dim=0),
     x=f32(4, 2),
     y=given([[0, 1], [1, 0], [0, 0], [0, 0]]),
+    wrt=["x"],
 )
 case(
     "softmax_xent_v2_axis",
     lambda tf, x, y: tf.nn.softmax_cross_entropy_with_logits_v2(labels=y, logits=x, axis=0),
     x=f32(4, 2),
-    y=f32(4, 2, low=0.1),
+    y=given([[0.5, 0], [0.25, 0], [0.25, 0], [0, 1]]),
+    wrt=["x"],
+    second=LABELS,
 )
 case(
     "sigmoid_xent",
@@ -115,7 +128,7 @@ case(
 case("log_poisson", lambda tf, x, y: tf.nn.log_poisson_loss(y, x), x=f32(3), y=f32(3, low=1))
 case("mse", lambda tf, x, y: tf.reduce_mean(tf.squared_difference(x, y)), x=f32(3, 2), y=f32(3, 2))
 
-# --- bias and normalization -------------------------------------------------------------------------------------
+# --- bias and normalization -----------------------------------------------------------------------
 
 case("bias_add", call("nn.bias_add"), x=f32(3, 2), b=f32(2))
 case("bias_add_rank4", call("nn.bias_add", name="biased"), x=f32(2, 2, 2, 3), b=f32(3))
@@ -149,6 +162,7 @@ case(
     ),
     x=f32(5, 2),
     rtol=1e-4,
+    second="the rule of the variance holds the mean constant",
 )
 case(
     "fused_batch_norm",
@@ -157,7 +171,7 @@ case(
     g=f32(2),
     b=f32(2),
     rtol=2e-4,
-    double="it takes float32 only",
+    double=SINGLE,
     second="checked in double only",
 )
 case(
@@ -168,7 +182,7 @@ case(
     b=f32(2),
     rtol=2e-4,
     grad=False,
-    double="it takes float32 only",
+    double=SINGLE,
 )
 case(
     "fused_batch_norm_test",
@@ -180,7 +194,7 @@ case(
     v=f32(2, low=0.5),
     wrt=["x", "g", "b"],
     rtol=2e-4,
-    double="it takes float32 only",
+    double=SINGLE,
 )
 case(
     "lrn",
@@ -188,7 +202,7 @@ case(
     x=f32(1, 2, 2, 6),
     rtol=1e-4,
     second=SECOND,
-    double="it takes float32 only",
+    double=SINGLE,
 )
 case(
     "lrn_keywords",
@@ -196,10 +210,10 @@ case(
     x=f32(1, 1, 2, 5),
     rtol=1e-4,
     second=SECOND,
-    double="it takes float32 only",
+    double=SINGLE,
 )
 
-# --- convolution and pooling ------------------------------------------------------------------------------------
+# --- convolution and pooling ----------------------------------------------------------------------
 
 for padding in ("SAME", "VALID"):
     for stride in (1, 2):
@@ -368,13 +382,23 @@ case(
     x=f32(1, 5, 3, 1),
 )
 case(
+    "avg_pool_nhwc",
+    call("nn.avg_pool", [1, 2, 2, 1], [1, 2, 2, 1], "SAME", data_format="NHWC"),
+    x=f32(1, 3, 3, 1),
+)
+case(
     "max_pool_with_argmax",
     lambda tf, x: tf.nn.max_pool_with_argmax(x, [1, 2, 2, 1], [1, 2, 2, 1], "SAME"),
     x=distinct(1, 4, 4, 2),
     second=SECOND,
 )
 case("max_pool1d", call("nn.max_pool1d", 2, 2, "VALID"), x=distinct(1, 4, 2))
-case("max_pool3d", call("nn.max_pool3d", [1, 2, 2, 2, 1], [1, 2, 2, 2, 1], "SAME"), x=distinct(1, 3, 2, 2, 1))
+case(
+    "max_pool3d",
+    call("nn.max_pool3d", [1, 2, 2, 2, 1], [1, 2, 2, 2, 1], "SAME"),
+    x=distinct(1, 3, 2, 2, 1),
+    double=SINGLE,
+)
 case("avg_pool3d", call("nn.avg_pool3d", [1, 2, 2, 2, 1], [1, 1, 1, 1, 1], "VALID"), x=f32(1, 3, 2, 2, 1))
 case(
     "pool", lambda tf, x: tf.nn.pool(x, [2], "MAX", "SAME"), x=distinct(1, 4, 2), unknown="it needs the rank"
@@ -388,7 +412,7 @@ case(
     grad=False,
 )
 
-# --- dropout and sampling ---------------------------------------------------------------------------------------
+# --- dropout and sampling -------------------------------------------------------------------------
 
 case("dropout", call("nn.dropout", keep_prob=0.6, seed=3), x=f32(3, 4), steps=2, grad=False, double=RANDOM)
 case(
@@ -485,7 +509,7 @@ case(
     x=f32(4, 2, 4),
     rtol=1e-4,
     xla=False,
-    double="it takes float32 only",
+    double=SINGLE,
     second=SECOND,
 )
 case(

@@ -140,6 +140,13 @@ for each, build in sorted(
         "constant": lambda tf: tf.constant_initializer(0.5),
         "zeros": lambda tf: tf.zeros_initializer(),
         "ones": lambda tf: tf.ones_initializer(tf.float32),
+        "constant_keywords": lambda tf: tf.constant_initializer(value=2.0, dtype=tf.float32),
+        "constant_values": lambda tf: tf.constant_initializer(list(range(12))),
+        "zeros_dtype": lambda tf: tf.zeros_initializer(dtype=tf.float64),
+        "random_normal_keywords": lambda tf: tf.random_normal_initializer(
+            mean=1.0, stddev=0.02, dtype=tf.float32, seed=1
+        ),
+        "truncated_normal_mean": lambda tf: tf.truncated_normal_initializer(mean=0.5, stddev=0.1, seed=2),
     }.items()
 ):
     seeded("initializer_" + each, lambda tf, build=build: build(tf)([4, 3]), rtol=1e-5, steps=1)

@@ -137,11 +137,40 @@ case(
     "get_variable_resource",
     lambda tf: tf.get_variable("w", [2], initializer=tf.zeros_initializer(), use_resource=True) + 1.0,
 )
+case(
+    "variable_keywords",
+    lambda tf: tf.Variable(initial_value=[1.0], trainable=True, collections=None, name="w"),
+)
+case("get_variable_keywords", lambda tf: _keywords(tf))
+case(
+    "get_variable_getter",
+    lambda tf: tf.get_variable(
+        "w",
+        [2],
+        initializer=tf.ones_initializer(),
+        custom_getter=lambda getter, *a, **k: getter(*a, **k) * 3.0,
+    ),
+)
 case("get_variable_scope", lambda tf: _scoped(tf), steps=2)
 case(
     "assign_other_shape",
     lambda tf: tf.assign(tf.Variable([1.0], validate_shape=False), [1.0, 2.0], validate_shape=False),
 )
+
+
+def _keywords(tf):
+    """A variable with a regularizer and its collections: its value, its loss and the collections' sizes."""
+    made = tf.get_variable(
+        name="w",
+        shape=[2],
+        dtype=tf.float32,
+        initializer=tf.constant_initializer(3.0),
+        trainable=False,
+        collections=["mine", tf.GraphKeys.GLOBAL_VARIABLES],
+        regularizer=tf.nn.l2_loss,
+    )
+    losses = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
+    return [made, losses, len(tf.get_collection("mine")), len(tf.trainable_variables())]
 
 
 def _scoped(tf):

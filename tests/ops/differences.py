@@ -21,8 +21,13 @@ class Directional:
 
     def direction(self, what):
         """A fixed random vector for each source."""
-        feed, rng = self.built.feed, self.built.row.rng(what)
-        return [rng.normal(size=feed[s].shape) for s in self.sources]
+        rng, found = self.built.row.rng(what), []
+        for name, source in self.built.inputs.items():
+            if any(source is s for s in self.sources):
+                vector = rng.normal(size=self.built.feed[source].shape)
+                symmetric = self.built.row.inputs[name].symmetric
+                found.append((vector + np.swapaxes(vector, -1, -2)) / 2 if symmetric else vector)
+        return found
 
     def _run(self, fetches, step):
         """The fetches at the row's inputs moved by ``step`` along the direction, from a fresh state."""

@@ -1,7 +1,8 @@
 """The recordings of TensorFlow 1.15's answers: ``data/<family>.npz``.
 
-A file holds two arrays of bytes: ``meta``, a JSON object with one entry a row, and ``data``, the arrays' contents
-one after the other; in the JSON an array is ``{"dtype": , "shape": , "at": offset}`` (or ``"strings"``).
+A file holds two arrays of bytes: ``meta``, a JSON object with one entry a row, and ``data``, the arrays'
+contents one after the other; in the JSON an array is ``{"dtype": , "shape": , "at": offset}``, or has
+``strings``.
 """
 
 import base64

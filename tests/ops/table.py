@@ -16,7 +16,7 @@ import zlib
 
 import numpy as np
 
-# --- inputs -----------------------------------------------------------------------------------------------------
+# --- inputs ---------------------------------------------------------------------------------------
 
 GRID = 512  # float inputs are odd multiples of 1/512: exact in every float type, and never 0 or an integer
 
@@ -24,9 +24,12 @@ GRID = 512  # float inputs are odd multiples of 1/512: exact in every float type
 class Input:
     """An input to feed: ``draw(rng)`` gives its value, the same on every Python and NumPy version."""
 
-    def __init__(self, dtype, draw):
+    def __init__(self, dtype, draw, symmetric=False):
         self.dtype = dtype
         self.draw = draw
+        self.symmetric = (
+            symmetric  # the op reads a symmetric matrix: derivatives hold along symmetric directions
+        )
 
     @property
     def differentiable(self):
@@ -128,7 +131,7 @@ def spd(*shape, **options):
         a = _grid(rng, shape, -1, 1)
         return (np.matmul(a, np.swapaxes(a, -1, -2)) + shape[-1] * np.eye(shape[-1])).astype(dtype)
 
-    return Input(dtype, draw)
+    return Input(dtype, draw, symmetric=True)
 
 
 def invertible(*shape, **options):
@@ -137,14 +140,14 @@ def invertible(*shape, **options):
     return Input(dtype, lambda rng: (_grid(rng, shape, -1, 1) + 2.5 * np.eye(shape[-1])).astype(dtype))
 
 
-# --- builds -----------------------------------------------------------------------------------------------------
+# --- builds ---------------------------------------------------------------------------------------
 
 
 def call(path, *args, **keywords):
     """A row's build that calls ``tf.<path>`` with the inputs, in order, then ``args`` and ``keywords``.
 
-    ``call("matmul", transpose_b=True)`` is ``lambda tf, a, b: tf.matmul(a, b, transpose_b=True)``. A function that
-    isn't in ``tf`` itself is looked for in ``tf.math``; a keyword "float32" or the like stays a string.
+    ``call("matmul", transpose_b=True)`` is ``lambda tf, a, b: tf.matmul(a, b, transpose_b=True)``. A
+    function that isn't in ``tf`` itself is looked for in ``tf.math``.
     """
 
     def build(tf, **inputs):
@@ -163,7 +166,7 @@ def find(tf, path):
     return found
 
 
-# --- rows -------------------------------------------------------------------------------------------------------
+# --- rows -----------------------------------------------------------------------------------------
 
 # Options of a row that turn a check off must say why: their value is None (checked) or the reason.
 REASONS = ("second", "double", "unknown", "nodes", "grad_nodes", "compiled")
@@ -226,8 +229,8 @@ class Rows:
     def error(self, name, build, raises, match="", when="build", **inputs):
         """Add a row that must fail when built (or, at the latest, when run: ``when="run"``).
 
-        The message must match the regular expression ``match``, and name the node when raised by a run. Inputs
-        of a row that fails when run are fed through placeholders of unknown rank.
+        The message must match the regular expression ``match``, and name the node when raised by a run.
+        Inputs of a row that fails when run are fed through placeholders of unknown rank.
         """
         self._add(self.errors, ErrorRow(self.family, name + "-error", build, inputs, raises, match, when))
 

@@ -174,6 +174,17 @@ def test_numpy_and_xla_agree_on_many_values():
             np.testing.assert_allclose(np.asarray(values), wanted, rtol=4 * np.finfo(dtype).eps, atol=0)
 
 
+@pytest.mark.parametrize("size", [2, 3, 17, 500])
+def test_swaps_without_a_loop(size):
+    partners = np.random.RandomState(size).randint(np.arange(size), size)
+    for sparse in (partners, np.where(partners % 3 == 0, np.arange(size), partners), np.full(size, size - 1)):
+        wanted = list(range(size))
+        for here, there in enumerate(sparse.tolist()):
+            wanted[here], wanted[there] = wanted[there], wanted[here]
+        for xp in (np, jnp):
+            assert philox_sampling._swapped(xp, xp.asarray(sparse)).tolist() == wanted
+
+
 def test_bounds_of_integers_may_be_traced():
     _, wanted = philox.uniform_int(np, STATE, (9,), -3, 8, np.int64)
     traced = jax.jit(lambda low, high: philox.uniform_int(jnp, STATE, (9,), low, high, np.int64)[1])

@@ -26,10 +26,15 @@ base.protos
   core.protobuf.rewriter_config_pb2: AutoParallelOptions RewriterConfig ScopedAllocatorOptions
   core.protobuf.saved_model_pb2: SavedModel
   core.protobuf.saver_pb2 train: SaverDef
+autodiff
+  . python.framework.ops: NoGradient=no_gradient NotDifferentiable=no_gradient RegisterGradient no_gradient
+  . python.ops.gradients python.ops.gradients_impl: gradients hessians
+  .: UnconnectedGradients
+  . python.ops.gradients: AggregationMethod
 base.dtypes
-  . dtypes python.framework.dtypes: DType as_dtype bfloat16 bool complex128 complex64 double=float64
-      float16=half float32 float64 half int16 int32 int64 int8 qint16 qint32 qint8 quint16 quint8 resource
-      string uint16 uint32 uint64 uint8 variant
+  . dtypes python.framework.dtypes: DType as_dtype bfloat16 bool complex128 complex64 double=float64 float16
+      float32 float64 half=float16 int16 int32 int64 int8 qint16 qint32 qint8 quint16 quint8 resource string
+      uint16 uint32 uint64 uint8 variant
   . dtypes: QUANTIZED_DTYPES
   python.framework.dtypes: bfloat16_ref bool_ref complex128_ref complex64_ref double_ref=float64_ref
       float16_ref float32_ref float64_ref half_ref=float16_ref int16_ref int32_ref int64_ref int8_ref
@@ -49,27 +54,25 @@ base.shape
   . compat python.framework.tensor_shape: dimension_at_index dimension_value
   . python.framework.tensor_shape: Dimension TensorShape
   . python.ops.array_ops: broadcast_static_shape
-  python.framework.tensor_shape: as_dimension as_shape matrix vector
-  python.framework.common_shapes python.framework.tensor_shape: unknown_shape
-  python.framework.tensor_shape python.ops.summary_ops_v2: scalar
+  python.framework.tensor_shape: as_dimension as_shape matrix scalar unknown_shape vector
 graph.composite
   . python.framework.indexed_slices python.framework.ops: IndexedSlices convert_to_tensor_or_indexed_slices
   . contrib.framework python.framework.sparse_tensor: convert_to_tensor_or_sparse_tensor
   . python.framework.sparse_tensor: SparseTensorValue
   . sparse python.framework.sparse_tensor: SparseTensor
   python.framework.indexed_slices: IndexedSlicesValue
-graph.constant
-  python.framework.tensor_util: constant_value_as_shape
 graph.device
   .: DeviceSpec
 graph.graph
   . python.framework.ops: Graph GraphKeys Operation Tensor add_to_collection add_to_collections
-      colocate_with container control_dependencies convert_to_tensor get_collection get_collection_ref
-      get_default_graph init_scope name_scope op_scope reset_default_graph
-  .: get_static_value=constant_value
-  . python.framework.constant_op: constant
+      colocate_with container control_dependencies convert_to_tensor device get_collection
+      get_collection_ref get_default_graph init_scope name_scope op_scope reset_default_graph
+  .: constant get_static_value=constant_value
   . python.framework.ops python.framework.tensor_conversion_registry: register_tensor_conversion_function
-  . python.framework.ops python.framework.test_util: device
-  contrib.util python.framework.tensor_util python.layers.utils: constant_value
+  contrib.util python.framework.tensor_util: constant_value
   python.framework.ops: has_default_graph
+runtime.session
+  . python.client.session: InteractiveSession Session
+  . python.framework.ops: get_default_session
+  python.client.session: BaseSession
 """

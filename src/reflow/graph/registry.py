@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 from reflow.base import dtypes
 
+CATALOGUES = ("catalogue.json", "own_ops.json")  # TensorFlow's ops; the few that are Reflow's own
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -100,8 +102,9 @@ def _argument(row: Mapping[str, Any]) -> Argument:
 
 @functools.cache
 def _catalogue() -> dict[str, Any]:
-    text = resources.files("reflow.graph").joinpath("catalogue.json").read_text(encoding="utf8")
-    rows: dict[str, Any] = json.loads(text)
+    rows: dict[str, Any] = {}
+    for name in CATALOGUES:
+        rows.update(json.loads(resources.files("reflow.graph").joinpath(name).read_text(encoding="utf8")))
     return rows
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from reflow.graph.graph import GraphKeys
+from reflow.graph.graph import GraphKeys, colocate_with, emit, name_scope
 from reflow.graph.node import Operation, Tensor
 
 HOLDERS = ("Variable", "VariableV2", "VarHandleOp")
@@ -30,6 +31,34 @@ def guarded(scope: str, value: Tensor) -> Tensor:
     return copies[value.op][value.value_index]
 
 
+def initialized_or_initial(
+    is_initialized: Tensor, holding: Tensor, initial: Tensor, read: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """The value read through `holding` (a reference or handle) if `is_initialized`, else `initial`.
+
+    The nodes are those of a conditional in TensorFlow 1: only the side that is taken is computed.
+    """
+    with name_scope("cond"):
+        sides = emit("Switch", is_initialized, is_initialized)
+        emit("Identity", sides[1], name="switch_t")
+        emit("Identity", sides[0], name="switch_f")
+        chosen = emit("Identity", is_initialized, name="pred_id")
+        value = read(_switched(holding, chosen, "read/Switch")[1])
+        other = _switched(initial, chosen, "Switch")[0]
+        merged: Tensor = emit("Merge", [other, value])[0]
+        merged.set_shape(initial.shape)
+    return merged
+
+
+def _switched(tensor: Tensor, chosen: Tensor, name: str) -> list[Tensor]:
+    """`tensor` as it goes to either side of a conditional."""
+    with colocate_with(tensor.op):
+        sides: list[Tensor] = emit("RefSwitch" if tensor.dtype.is_ref_dtype else "Switch", tensor, chosen, name=name)
+    for side in sides:
+        side.set_shape(tensor.shape)
+    return sides
+
+
 def _guarded_outputs(op: Operation, copies: dict[Operation, list[Tensor]], scope: str) -> list[Tensor]:
     """The outputs of `op`, or of its guarded copy."""
     if op.type in SAFE:
@@ -42,7 +71,10 @@ def _guarded_outputs(op: Operation, copies: dict[Operation, list[Tensor]], scope
         return op.outputs
     new_type = "Switch" if op.type == "RefSwitch" else op.type
     name = f"{op.name}_{scope}".replace(":", "_")
-    return op.graph.create_op(new_type, inputs, name=name, attrs=dict(op.attrs)).outputs
+    outputs = op.graph.create_op(new_type, inputs, name=name, attrs=dict(op.attrs)).outputs
+    for new, old in zip(outputs, op.outputs, strict=True):
+        new.set_shape(old.shape)
+    return outputs
 
 
 def _initialized_value(holder: Operation) -> Any:

@@ -161,6 +161,13 @@ class RefVariable(Variable, kind="reference"):
     def _is_initialized(self) -> Any:
         return state.is_variable_initialized(self)
 
+    def _holding_tensor(self) -> Tensor:
+        return self._variable
+
+    def _read_of(self, holding: Tensor) -> Tensor:
+        read: Tensor = emit("Identity", holding, name="read")
+        return read
+
     def _snapshot_name(self) -> str:
         return self._snapshot.name
 

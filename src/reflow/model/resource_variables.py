@@ -128,6 +128,16 @@ class BaseResourceVariable(Variable):
     def _is_initialized(self) -> Tensor:
         return self.is_initialized()
 
+    def _holding_tensor(self) -> Tensor:
+        return self._handle
+
+    def _read_of(self, holding: Tensor) -> Tensor:
+        with name_scope("Read"):
+            value = emit("ReadVariableOp", holding, dtype=self._dtype)
+            value.set_shape(self._shape)
+        read: Tensor = emit("Identity", value)
+        return read
+
     def _as_graph_element(self) -> Any:
         return self._graph_element
 

@@ -13,9 +13,9 @@ from reflow.graph.composite import IndexedSlices
 from reflow.graph.graph import Graph, GraphKeys, device, get_default_graph, init_scope
 from reflow.graph.node import Tensor
 from reflow.graph.operators import Operators, SliceSpec
+from reflow.model.initial_values import initialized_or_initial
 from reflow.model.modes import VariableAggregation, VariableSynchronization
 from reflow.model.scope_state import get_variable_scope_store
-from reflow.ops.control_flow import cond
 
 INSIDE_CONTROL_FLOW = (
     "Initializer for variable {} is from inside a control-flow construct, such as a loop or conditional. When creating "
@@ -284,9 +284,17 @@ class Variable(Operators, metaclass=_VariableType):
         20.0
         """
         with init_scope():
-            return cond(self._is_initialized(), self.read_value, lambda: self.initial_value)
+            return initialized_or_initial(self._is_initialized(), self._holding_tensor(), self._initial_value, self._read_of)
 
     def _is_initialized(self) -> Any:
+        raise NotImplementedError
+
+    def _holding_tensor(self) -> Any:
+        """The reference or handle."""
+        raise NotImplementedError
+
+    def _read_of(self, holding: Any) -> Any:
+        """What `read_value` adds to the graph, for a reference or handle that passed through other nodes."""
         raise NotImplementedError
 
     def load(self, value: Any, session: Any = None) -> None:

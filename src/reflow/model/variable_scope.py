@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from reflow.base import dtypes
 from reflow.graph.graph import GraphKeys, get_default_graph, graph_of, name_scope
 from reflow.model.modes import AUTO_REUSE, VariableAggregation, VariableSynchronization
 from reflow.model.scope_state import VariableScope, get_variable_scope, get_variable_scope_store
@@ -20,6 +21,7 @@ __all__ = [
     "AUTO_REUSE",
     "PureVariableScope",
     "VariableScope",
+    "create_partitioned_variables",
     "get_local_variable",
     "get_variable",
     "get_variable_scope",
@@ -398,3 +400,42 @@ def variable_creator_scope(variable_creator: Callable[..., Any]) -> Iterator[Non
         store.creators = outer
 
 
+
+
+def create_partitioned_variables(
+    shape: Any,
+    slicing: Any,
+    initializer: Any,
+    dtype: Any = dtypes.float32,
+    trainable: bool = True,
+    collections: Any = None,
+    name: str | None = None,
+    reuse: Any = None,
+) -> list[Any]:
+    """The slices of a variable of `shape`, cut along each axis into as many parts as `slicing` says. Deprecated.
+
+    >>> import reflow as tf
+    >>> with tf.Graph().as_default():
+    ...     parts = tf.create_partitioned_variables([4, 2], [2, 1], tf.zeros_initializer(), name="v")
+    ...     [part.name for part in parts]
+    ['v/part_0:0', 'v/part_1:0']
+    """
+    if len(shape) != len(slicing):
+        raise ValueError(
+            "The 'shape' and 'slicing' of a partitioned Variable must have the length: "
+            f"shape: {shape}, slicing: {slicing}"
+        )
+    if len(shape) < 1:
+        raise ValueError(f"A partitioned Variable must have rank at least 1: shape: {shape}")
+    with variable_scope(name, "PartitionedVariable", reuse=reuse) as scope:
+        whole = scope._get_partitioned_variable(
+            get_variable_store(),
+            None,
+            shape=shape,
+            dtype=dtype,
+            initializer=initializer,
+            trainable=trainable,
+            partitioner=lambda **_: slicing,
+            collections=collections,
+        )
+        return list(whole)

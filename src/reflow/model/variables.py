@@ -21,7 +21,7 @@ from reflow.model.reference_variables import RefVariable
 from reflow.model.resource_variables import BaseResourceVariable, ResourceVariable, is_resource_variable
 from reflow.model.variable_base import SaveSliceInfo, Variable
 from reflow.ops import state
-from reflow.ops.array import boolean_mask
+from reflow.ops.masks import boolean_mask
 from reflow.ops.control import group, no_op
 
 __all__ = [

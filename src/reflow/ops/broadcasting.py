@@ -126,12 +126,8 @@ def known_tiling(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[tuple[i
     """`kept_shape` and `tile_scaling` of a known shape and axes, worked out once in a graph."""
     known = get_default_graph().runtime.setdefault("reduced shapes", {})
     if (shape, axes) not in known:
-        _tile_scaling_of_known(shape, kept_shape(shape, axes))
+        tile_scaling(shape, kept_shape(shape, axes))
         reduced = {a % len(shape) for a in axes}
         kept = tuple(1 if i in reduced else d for i, d in enumerate(shape))
         known[shape, axes] = kept, tuple(d // max(k, 1) for d, k in zip(shape, kept, strict=True))
     return known[shape, axes]  # type: ignore[no-any-return]
-
-
-def _tile_scaling_of_known(shape: tuple[int, ...], kept: Any) -> None:
-    tile_scaling(shape, kept)

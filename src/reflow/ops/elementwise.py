@@ -96,3 +96,8 @@ def at_least_single(xp: Any, function: Kernel, *inputs: Any) -> Any:
     if dtype.name in SMALL_FLOATS:
         inputs = tuple(x.astype(np.float32) for x in inputs)
     return xp.asarray(function(*inputs)).astype(dtype)
+
+
+def conj_of(xp: Any, x: Any) -> Any:
+    """The complex conjugate of an array; a real one itself."""
+    return xp.conj(x) if x.dtype.kind == "c" else x

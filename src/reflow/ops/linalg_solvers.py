@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,6 +97,13 @@ def matrix_determinant(input: Any, name: str | None = None) -> Any:
     return emit("MatrixDeterminant", input, name=name)
 
 
+class LogMatrixDeterminant(NamedTuple):
+    """Determinants as their signs and the logarithms of their absolute values."""
+
+    sign: Any
+    log_abs_determinant: Any
+
+
 @mats.widened
 @np.errstate(all="ignore")
 def _log_determinant_kernel(xp: Any, a: Any) -> tuple[Any, Any]:
@@ -115,7 +122,7 @@ def _log_determinant_gradient(op: Any, _: Any, grad: Any) -> Any:
     kernel=_log_determinant_kernel,
     gradient=_log_determinant_gradient,
 )
-def log_matrix_determinant(input: Any, name: str | None = None) -> Any:
+def log_matrix_determinant(input: Any, name: str | None = None) -> LogMatrixDeterminant:
     """The signs, and the logarithms of the absolute values, of the determinants of square matrices [..., m, m].
 
     Returns:

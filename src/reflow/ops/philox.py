@@ -7,7 +7,8 @@ random words, and the functions here are `f(xp, state, shape, ...) -> (new_state
 `jax.numpy` (which needs `jax_enable_x64`) and `shape` a tuple of Python ints.
 
 Integers and uniforms equal TensorFlow's to the last bit. Normals go through `log`, `sin` and `cos`; those of
-float32 and narrower are computed in double precision and rounded, so that NumPy and XLA agree with each other.
+float32 and narrower are computed in double precision and rounded, so that NumPy and XLA agree with each
+other.
 Of TensorFlow's own, which are those of the C library, about one in seventy differs, by at most three units in
 the last place; which samples are rejected would differ only for a normal that is so close to the bound.
 """
@@ -256,8 +257,8 @@ def box_muller_float64(xp: Any, words: Sequence[Any]) -> list[Any]:
 
 def box_muller_float32(xp: Any, first: Any, second: Any) -> list[Any]:
     """Two independent float32 normals from two words."""
-    # The float32 functions of NumPy and XLA differ from the C library's, and from each other, by a few units in
-    # the last place; their float64 functions, rounded, hardly do.
+    # The float32 functions of NumPy and XLA differ from the C library's, and from each other, by a few units
+    # in the last place; their float64 functions, rounded, hardly do.
     chosen = xp.maximum(unit_float32(first), np.float32(1e-7)).astype(np.float64)
     radius = xp.sqrt(np.float32(-2) * xp.log(chosen).astype(np.float32))
     angle = (2 * math.pi) * unit_float32(second).astype(np.float64)

@@ -89,8 +89,9 @@ def permutation(xp: Any, state: Any, size: int) -> tuple[Any, Any]:
     blocks = -(-(size - 1) // 4)
     words = philox.map_outputs(xp, blocks, 4, np.uint32, lambda m, i: philox.random_words(m, state, i))
     left = xp.arange(size, 1, -1).astype(np.uint32)
-    partners = xp.arange(size - 1) + (words.reshape(-1)[: size - 1] % left).astype(np.int64)
-    return philox.advance(xp, state, blocks), _swapped(xp, size, partners)
+    steps = (words.reshape(-1)[: size - 1] % left).astype(np.int64)
+    partners = xp.arange(size) + xp.concatenate([steps, xp.zeros(1, np.int64)])
+    return philox.advance(xp, state, blocks), _swapped(xp, partners)
 
 
 def shuffle(xp: Any, state: Any, value: Any) -> tuple[Any, Any]:
@@ -221,21 +222,28 @@ def parameterized_truncated_normal(
     return philox.advance(np, state, reserved), flat.reshape(tuple(shape))
 
 
-def _swapped(xp: Any, size: int, partners: Any) -> Any:
-    """0..size-1 after swapping element `i` with element `partners[i]`, for each `i` in turn."""
-    if xp is np:
-        order = list(range(size))
-        for here, there in enumerate(partners.tolist()):
-            order[here], order[there] = order[there], order[here]
-        return np.array(order, np.int32)
-    from jax import lax
+def _swapped(xp: Any, partners: Any) -> Any:
+    """0..n-1 after swapping element `i` with element `partners[i] >= i`, for each `i` in turn.
 
-    def swap(here: Any, order: Any) -> Any:
-        there = partners[here]
-        first, second = order[here], order[there]
-        return order.at[here].set(second).at[there].set(first)
-
-    return lax.fori_loop(0, size - 1, swap, xp.arange(size, dtype=np.int32))
+    Without the loop, which XLA would run in quadratic time. Position `i` is final after step `i`, which
+    brings it the number from position `partners[i]`. That position holds its own number, or what the last
+    earlier step with the same partner has left there: the number that was at the place of that step when its
+    turn came (`arrived`).
+    """
+    places = xp.arange(partners.shape[0])
+    order = xp.argsort(partners, stable=True)
+    grouped = partners[order]
+    follows = xp.concatenate([xp.zeros(1, bool), grouped[1:] == grouped[:-1]])
+    earlier = xp.where(follows, xp.roll(order, 1), -1)[xp.argsort(order)]
+    end = xp.maximum(xp.searchsorted(grouped, places, side="right") - 1, 0)
+    latest = xp.where(grouped[end] == places, order[end], -1)
+    # The last step to write to a place before its turn, or the place itself: a forest, climbed by doubling.
+    latest = xp.where(latest == places, earlier, latest)
+    arrived = xp.where(latest < 0, places, latest)
+    for _ in range(partners.shape[0].bit_length()):
+        arrived = arrived[arrived]
+    moved = xp.where(earlier < 0, partners, arrived[earlier])
+    return xp.where(partners == places, arrived, moved).astype(np.int32)
 
 
 def _cumulative_weights(xp: Any, logits: Any) -> Any:

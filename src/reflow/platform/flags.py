@@ -189,6 +189,8 @@ class _Flags:
 
 FLAGS = _Flags(absl_flags.FLAGS)
 
+disclaim_key_flags()  # the flags belong to the module that calls the functions below
+
 
 def _with_old_names(define: Callable[..., Any]) -> Callable[..., Any]:
     """`define`, taking `flag_name`, `default_value` and `docstring` too."""

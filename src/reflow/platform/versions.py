@@ -1,4 +1,4 @@
-"""The versions that programs ask for, and the few other plain values of the top level.
+"""The versions that programs ask for.
 
 `tf.__version__` is the TensorFlow release whose behaviour Reflow follows, because programs compare it;
 Reflow's own release is `REFLOW_VERSION`.
@@ -15,4 +15,3 @@ GRAPH_DEF_VERSION = 134
 GRAPH_DEF_VERSION_MIN_CONSUMER = 0
 GRAPH_DEF_VERSION_MIN_PRODUCER = 0
 
-newaxis = None

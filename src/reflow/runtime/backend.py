@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -34,11 +33,10 @@ def on_device(array: np.ndarray) -> Any:
 
 
 def on_arrays(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """An XLA kernel as a function of NumPy arrays: compiled by itself, for interpreted plans."""
-    compiled = functools.cache(lambda: jax().jit(kernel))
+    """An XLA kernel as a function of NumPy arrays, run op by op: for interpreted plans."""
 
     def call(*arrays: Any) -> Any:
-        result = compiled()(*arrays)
+        result = kernel(*arrays)
         return tuple(map(np.asarray, result)) if isinstance(result, (tuple, list)) else np.asarray(result)
 
     return call

@@ -67,7 +67,12 @@ def _bound(rule: Rule, kind: str, node: Operation) -> Callable[..., Any]:
 
 
 def evaluate(steps: list[Step], env: list[Any]) -> None:
-    """Compute the steps in order; values are NumPy arrays."""
+    """Compute the steps in order; values are NumPy arrays. Overflow and division by zero give inf and NaN, as in XLA."""
+    with np.errstate(all="ignore"):
+        _evaluate(steps, env)
+
+
+def _evaluate(steps: list[Step], env: list[Any]) -> None:
     for step in steps:
         try:
             result = step.concrete(*[env[i] for i in step.inputs])

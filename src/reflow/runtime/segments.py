@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.graph.registry import rule
 from reflow.runtime.evaluate import Step
 from reflow.runtime.plan import Plan
 
@@ -52,7 +53,7 @@ def static_sources(plan: Plan) -> set[int]:
     static: set[int] = set()
     for step in plan.steps:
         step.host = step.host or _has_host_type(step)
-        for position in [] if step.host else step.rule.static:
+        for position in [] if step.host else static_positions(step):
             shift = 1 if step.rule.state is not None and position >= 0 else 0
             if not -len(step.inputs) <= position + shift < len(step.inputs):
                 continue
@@ -64,6 +65,15 @@ def static_sources(plan: Plan) -> set[int]:
         known = None if step.host or step.rule.state is not None or step.reads else _united(step, sources)
         sources.update(dict.fromkeys(step.outputs, known))
     return static
+
+
+def static_positions(step: Step) -> tuple[int, ...]:
+    """The inputs that must be concrete; a generic gradient has those of the op it is of."""
+    forward = step.node.attrs.get("forward")
+    if forward is None:
+        return step.rule.static
+    own = rule(forward.name)
+    return tuple(i % forward.inputs for i in own.static) if own is not None else ()
 
 
 def _united(step: Step, sources: dict[int, Sources]) -> Sources:

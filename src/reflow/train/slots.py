@@ -1,0 +1,63 @@
+"""Slots: the variables that an optimizer keeps for each variable that it trains, made beside it in scope and placement."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from reflow.base import dtypes
+from reflow.graph.graph import colocate_with, convert_to_tensor, emit
+from reflow.model.initializers import zeros_initializer
+from reflow.model.resource_variables import is_resource_variable
+from reflow.model.variable_scope import get_variable, get_variable_scope, variable_scope
+
+
+@contextlib.contextmanager
+def _slot_scope(primary: Any, name: str, colocated: bool) -> Iterator[None]:
+    """The scope of a slot, `<variable>/<slot>`, with partitioners off: a slot is of one piece."""
+    with variable_scope(None, f"{primary.op.name}/{name}"), contextlib.ExitStack() as stack:
+        if colocated:
+            stack.enter_context(colocate_with(primary))
+        scope = get_variable_scope()
+        partitioner = scope.partitioner
+        scope.set_partitioner(None)
+        stack.callback(scope.set_partitioner, partitioner)
+        yield
+
+
+def _slot_variable(primary: Any, initializer: Any, validate_shape: bool, shape: Any, dtype: Any) -> Any:
+    return get_variable(
+        "",
+        initializer=initializer,
+        trainable=False,
+        use_resource=is_resource_variable(primary),
+        shape=shape,
+        dtype=dtype,
+        validate_shape=validate_shape,
+    )
+
+
+def create_slot(primary: Any, val: Any, name: str, colocate_with_primary: bool = True) -> Any:
+    """A variable that starts as the tensor `val`, named after `primary`."""
+    with _slot_scope(primary, name, colocate_with_primary):
+        return _slot_variable(primary, val, val.get_shape().is_fully_defined(), None, None)
+
+
+def create_slot_with_initializer(
+    primary: Any, initializer: Any, shape: Any, dtype: Any, name: str, colocate_with_primary: bool = True
+) -> Any:
+    """A variable of `shape` and `dtype` that `initializer` fills, named after `primary`."""
+    with _slot_scope(primary, name, colocate_with_primary):
+        return _slot_variable(primary, initializer, shape.is_fully_defined(), shape, dtype)
+
+
+def create_zeros_slot(primary: Any, name: str, dtype: Any = None, colocate_with_primary: bool = True) -> Any:
+    """A variable of zeros of `primary`'s shape, named after it."""
+    dtype = dtypes.as_dtype(dtype or primary.dtype).base_dtype
+    shape = primary.get_shape()
+    if shape.is_fully_defined():
+        return create_slot_with_initializer(primary, zeros_initializer(), shape, dtype, name, colocate_with_primary)
+    zero = convert_to_tensor(0, dtype=dtype)
+    zeros = emit("Fill", emit("Shape", primary.initialized_value()), zero, name="zeros")
+    return create_slot(primary, zeros, name, colocate_with_primary)

@@ -1,0 +1,288 @@
+"""Every op against TensorFlow 1.15: values in both tiers, shapes, types, names, gradients, errors.
+
+The rows are in ``cases_*.py``, the recordings in ``data/`` (made by ``tools/record_ops.py``). A check that
+a row turns off says why in the row.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reflow as tf
+from reflow.base.shape import TensorShape
+from reflow.graph import registry
+from reflow.runtime.session import Session
+
+from . import differences
+from .harness import Built
+from .recordings import Recordings
+from .table import ErrorRow, Row, families
+
+TABLE = families()
+CASES = [row for rows in TABLE.values() for row in rows.cases]
+ERRORS = [row for rows in TABLE.values() for row in rows.errors]
+GRADIENTS = [
+    row for row in CASES if row.grad is not False and any(i.differentiable for i in row.inputs.values())
+]
+REAL_GRADIENTS = [row for row in GRADIENTS if differences.applies(row) and not row.double]
+UNKNOWN = [(row, how) for row in CASES if row.inputs and row.known for how in ("dims", "rank")]
+
+RTOL = {"float16": 4e-3, "float32": 1e-5, "float64": 1e-10, "complex64": 1e-5, "complex128": 1e-10}
+NO_GRADIENT = (LookupError, TypeError, NotImplementedError)
+
+
+def each(rows: Iterable[Row]) -> Any:
+    return pytest.mark.parametrize("row", rows, ids=lambda row: row.id)
+
+
+@functools.cache
+def recordings(family: str) -> Recordings:
+    return Recordings(family)
+
+
+def recorded(row: Row) -> dict[str, Any]:
+    """The row's recording, as JSON."""
+    stored = recordings(row.family)
+    assert row.name in stored, f"{row.id} is not recorded: run tools/record_ops.py {row.family}"
+    return stored[row.name]
+
+
+def arrays(row: Row, entries: list[Any]) -> list[Any]:
+    """The arrays of JSON entries; None stays None."""
+    return [None if e is None else recordings(row.family).array(e) for e in entries]
+
+
+def session(built: Built, tier: str = "interpret") -> Session:
+    return Session(graph=built.graph, tier=tier)
+
+
+def usual(row: Row) -> str:
+    """How the row's inputs are fed where nothing else is said."""
+    return "known" if row.known else "rank"
+
+
+def assert_same(actual: Any, expected: np.ndarray, row: Row, exact: bool = False) -> None:
+    """Equal type, shape and values, within the row's or the type's tolerance."""
+    actual = np.array(actual, dtype=object) if isinstance(actual, bytes) else np.asarray(actual)
+    assert actual.dtype == expected.dtype
+    assert actual.shape == expected.shape
+    rtol = row.rtol or RTOL.get(expected.dtype.name)
+    if exact or rtol is None or expected.dtype.kind not in "fc":
+        np.testing.assert_array_equal(actual, expected)
+        return
+    finite = np.abs(expected[np.isfinite(expected)])
+    scale = float(finite.max()) if finite.size else 0.0
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol * scale)
+
+
+def assert_steps(found: list[list[Any]], row: Row) -> None:
+    expected = recorded(row)["steps"]
+    assert len(found) == len(expected)
+    for step, entries in zip(found, expected, strict=True):
+        for value, array in zip(step, arrays(row, entries), strict=True):
+            assert_same(value, array, row)
+
+
+# --- values, types, shapes, names -----------------------------------------------------------------
+
+
+@each(CASES)
+def test_values(row: Row) -> None:
+    built = Built(tf, row, usual(row))
+    entry = recorded(row)
+    assert [t.dtype.name for t in built.tensors] == entry["dtypes"]
+    assert built.python == entry["python"]
+    assert_steps(built.run(session(built)), row)
+
+
+@each([row for row in CASES if not row.compiled])
+def test_compiled_values(row: Row) -> None:
+    built = Built(tf, row, usual(row))
+    compiled, interpreted = built.run(session(built, "compile")), built.run(session(built))
+    assert_steps(compiled, row)
+    for left, right in zip(compiled, interpreted, strict=True):
+        for a, b in zip(left, right, strict=True):
+            b = np.array(b, dtype=object) if isinstance(b, bytes) else np.asarray(b)
+            assert_same(a, b, row, exact=not row.xla)
+
+
+@each(CASES)
+def test_static_shapes(row: Row) -> None:
+    built = Built(tf, row, usual(row))
+    entry = recorded(row)
+    assert built.shapes() == entry["shapes"][usual(row)]
+    for tensor, stored in zip(built.tensors, entry["steps"][0], strict=True):
+        assert tensor.shape.is_compatible_with(TensorShape(stored["shape"]))
+
+
+@pytest.mark.parametrize(("row", "how"), UNKNOWN, ids=[f"{row.id}-{how}" for row, how in UNKNOWN])
+def test_unknown_shapes(row: Row, how: str) -> None:
+    entry = recorded(row)
+    known = entry["shapes"].get(how)
+    if row.unknown or isinstance(known, dict):
+        pytest.skip(row.unknown or f"TensorFlow raises {known['error']}")
+    built = Built(tf, row, how)
+    for tensor, stored in zip(built.tensors, entry["steps"][0], strict=True):
+        assert tensor.shape.is_compatible_with(TensorShape(stored["shape"]))
+    assert_steps(built.run(session(built)), row)
+    if not row.nodes:
+        assert built.nodes == entry["nodes"][how]
+
+
+@each([row for row in CASES if not row.nodes])
+def test_nodes(row: Row) -> None:
+    assert Built(tf, row, usual(row)).nodes == recorded(row)["nodes"][usual(row)]
+
+
+# --- gradients ------------------------------------------------------------------------------------
+
+
+def gradients(row: Row) -> tuple[Built, list[Any], list[str]]:
+    """The row built, its gradients and their nodes; skips where TensorFlow has no gradients either."""
+    entry = recorded(row)
+    if "grads" not in entry:
+        pytest.skip(entry.get("no_gradient", "nothing to differentiate"))
+    built = Built(tf, row, usual(row))
+    found, nodes = built.gradients(arrays(row, entry["steps"][0]))
+    return built, found, nodes
+
+
+@each(GRADIENTS)
+@pytest.mark.parametrize("tier", ["interpret", "compile"])
+def test_gradients(row: Row, tier: str) -> None:
+    if tier == "compile" and row.compiled:
+        pytest.skip(row.compiled)
+    built, found, _ = gradients(row)
+    expected = arrays(row, recorded(row)["grads"])
+    assert [g is None for g in found] == [g is None for g in expected]
+    running = session(built, tier)
+    running.run(built.init)
+    values = running.run([g for g in found if g is not None], built.feed)
+    for value, array in zip(values, [e for e in expected if e is not None], strict=True):
+        assert_same(value, array, row)
+
+
+@each([row for row in GRADIENTS if not (row.nodes or row.grad_nodes)])
+def test_gradient_nodes(row: Row) -> None:
+    _, _, nodes = gradients(row)
+    assert nodes == recorded(row)["grad_nodes"]
+
+
+def directional(row: Row) -> differences.Directional:
+    """The row in double precision; skips when neither TensorFlow nor Reflow differentiates it."""
+    built = Built(tf, row, double=True)
+    targets = built.targets()
+    if not targets or any(built.tensors[i].dtype.is_complex for i in targets):
+        pytest.skip("no real output")
+    try:
+        return differences.Directional(built, session(built))
+    except NO_GRADIENT:
+        if "grads" in recorded(row):
+            raise
+        pytest.skip("not differentiable")
+
+
+@each(REAL_GRADIENTS)
+def test_finite_differences(row: Row) -> None:
+    derivative, difference = directional(row).first()
+    assert differences.close(derivative, difference), f"derivative {derivative}, difference {difference}"
+
+
+@each([row for row in REAL_GRADIENTS if not row.second])
+def test_second_order(row: Row) -> None:
+    function = directional(row)
+    try:
+        derivative, difference = function.second()
+    except NO_GRADIENT:
+        if "grads" in recorded(row) and "no_second" not in recorded(row):
+            raise
+        pytest.skip("no second derivative")
+    assert differences.close(derivative, difference), f"derivative {derivative}, difference {difference}"
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+def fail(row: ErrorRow) -> tuple[Exception, str]:
+    """What the row raises, and when."""
+    try:
+        built = Built(tf, row, "known" if row.when == "build" else "rank")
+    except Exception as error:
+        return error, "build"
+    try:
+        built.run(session(built))
+    except Exception as error:
+        return error, "run"
+    pytest.fail("nothing was raised")
+
+
+@each(ERRORS)
+def test_errors(row: ErrorRow) -> None:
+    error, when = fail(row)
+    stored = recorded(row)
+    types = [c.__name__ for c in type(error).__mro__]
+    assert row.raises in types and row.raises in stored["types"], repr(error)
+    assert when == stored["when"]
+    assert re.search(row.match, str(error)), str(error)
+    if when == "run":
+        assert error.op is not None and error.op.name in str(error), str(error)
+
+
+# --- completeness ---------------------------------------------------------------------------------
+
+# Ops that no row can show, with the test that covers them instead.
+ELSEWHERE: dict[str, str] = {}
+
+
+def reached(outputs: Iterable[Any]) -> set[str]:
+    """The op types in the subgraph of tensors and operations, function bodies included."""
+    todo = [getattr(o, "op", o) for o in outputs]
+    seen, types = set(todo), set()
+    while todo:
+        op = todo.pop()
+        types.add(op.type)
+        before = [t.op for t in op.inputs] + list(op.control_inputs) + list(bodies(op))
+        fresh = [o for o in before if o not in seen]
+        seen.update(fresh)
+        todo += fresh
+    return types
+
+
+def bodies(op: Any) -> Iterable[Any]:
+    """The operations of the function graphs among an operation's attributes."""
+    for value in op.attrs.values():
+        graph = getattr(value, "graph", None)
+        if graph is not None and hasattr(graph, "get_operations"):
+            yield from graph.get_operations()
+
+
+def types_of(row: Row) -> set[str]:
+    """The op types in a row's fetched subgraph and in that of its gradients."""
+    built = Built(tf, row, usual(row))
+    types = reached([*built.tensors, *built.operations, built.init])
+    if "grads" in recorded(row):
+        found, _ = built.gradients(arrays(row, recorded(row)["steps"][0]))
+        types |= reached([g for g in found if g is not None])
+    return types
+
+
+def test_every_op_has_a_row() -> None:
+    shown: set[str] = set()
+    for row in CASES:
+        try:
+            shown |= types_of(row)
+        except Exception:
+            continue
+    missing = sorted(set(registry.registered()) - shown - set(ELSEWHERE))
+    assert not missing, f"ops without a row in tests/ops/cases_*.py: {missing}"
+
+
+def test_every_row_is_recorded() -> None:
+    missing = [row.id for row in CASES + ERRORS if row.name not in recordings(row.family)]
+    assert not missing
