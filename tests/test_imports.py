@@ -107,6 +107,12 @@ def room(module: str) -> str:
     return inside if inside in ALLOWED else inside.partition(".")[0]
 
 
+def test_every_folder_is_a_package() -> None:
+    """A folder without `__init__.py` would be missing in an installed Reflow."""
+    folders = {path.parent for path in (SRC / "reflow").rglob("*.py")}
+    assert not [str(folder) for folder in folders if not (folder / "__init__.py").exists()]
+
+
 def test_every_room_is_known() -> None:
     assert {room(module) for module in trees()} <= set(ALLOWED)
 

@@ -52,9 +52,11 @@ def parse(text: str) -> Iterator[tuple[str, str, Place]]:
     >>> list(parse("ops.math -> python.ops.math_ops\\n  . math: add"))[0]
     ('', 'add', Place(module='reflow.ops.math', name='add'))
     >>> [(room, name) for room, name, _ in parse("ops.math -> python.ops.math_ops\\n  .: mod=floormod")]
-    [('', 'mod'), ('python.ops.math_ops', 'mod')]
+    [('', 'mod'), ('python.ops.math_ops', 'floormod')]
     """
-    module, everywhere, rooms = "", [""], [""]
+    module = ""
+    everywhere: list[str] = []
+    rooms: list[str] = []
     for line in text.splitlines():
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -64,11 +66,12 @@ def parse(text: str) -> Iterator[tuple[str, str, Place]]:
             continue
         before, colon, after = line.partition(":")
         if colon:
-            rooms = [r.removeprefix(".") for r in before.split() if r != "-"] + everywhere
+            rooms = [r.removeprefix(".") for r in before.split() if r != "-"]
         for entry in (after if colon else before).split():
             public, _, name = entry.partition("=")
-            for room in dict.fromkeys(rooms):
-                yield room, public, Place(module, name or public)
+            place = Place(module, name or public)
+            yield from ((room, public, place) for room in rooms)
+            yield from ((room, place.name, place) for room in everywhere)
 
 
 @functools.cache
@@ -179,6 +182,8 @@ class Room(ModuleType):
 
 # What to say about a name that is not there
 
+UNLISTED = ("contrib", "core", "examples", "python")  # rooms whose names `api_names.txt` does not have
+
 
 def _shown(room: str) -> str:
     return f"tf.{room}" if room else "tf"
@@ -196,11 +201,16 @@ def tensorflow_names() -> frozenset[str]:
 
 
 def _hint(room: str, name: str) -> str:
-    """ "; Reflow does not implement it yet", if TensorFlow has it, and the nearest names that exist."""
+    """What to add to "no such name": whether TensorFlow has it, and the nearest names that exist."""
     dotted = f"{room}.{name}" if room else name
     known = dotted in tensorflow_names() or any(n.startswith(dotted + ".") for n in tensorflow_names())
     nearest = difflib.get_close_matches(name, public_names(room), n=4, cutoff=0.7)
-    owner = "TensorFlow 1.15 has it, Reflow does not (yet)" if known else "TensorFlow 1.15 has none either"
+    if known:
+        owner = "TensorFlow 1.15 has it, Reflow does not (yet)"
+    elif dotted.partition(".")[0] in UNLISTED:
+        owner = "Reflow does not have it (yet)"
+    else:
+        owner = "TensorFlow 1.15 has none either"
     return f"; {owner}" + (f"; nearest: {', '.join(nearest)}" if nearest else "")
 
 
@@ -269,7 +279,9 @@ class RoomFinder:
             spec.loader = _RoomFile(spec.loader.name, spec.loader.path)
             return spec
         loader: Any = _RoomLoader()
-        return ModuleSpec(fullname, loader, is_package=True)
+        made = ModuleSpec(fullname, loader, is_package=True)
+        made.submodule_search_locations = [*(spec.submodule_search_locations or ())] if spec else []
+        return made
 
 
 def open_rooms() -> None:

@@ -157,9 +157,9 @@ def call(path, *args, **keywords):
 
 
 def find(tf, path):
-    """``tf.<path>``, or ``tf.math.<path>``."""
-    if "." not in path and not hasattr(tf, path):
-        path = "math." + path
+    """``tf.<path>``, or ``tf.math.<path>`` when there is only that."""
+    if "." not in path and not hasattr(tf, path) and hasattr(tf.math, path):
+        return getattr(tf.math, path)
     found = tf
     for part in path.split("."):
         found = getattr(found, part)

@@ -227,6 +227,12 @@ def test_bounds_that_do_not_fit_the_batches_are_refused():
         philox_sampling.parameterized_truncated_normal(STATE, (3,), zero, one, zero, two)
 
 
+def test_the_counter_wraps_as_an_int32():
+    # Checked against TensorFlow: 12000 batches of 100 values move the counter backwards.
+    assert philox_sampling._reserved_blocks(12000, 100) == (1 << 64) - 455741824
+    assert philox_sampling._reserved_blocks(7, 6) == 31500
+
+
 def test_a_thousand_rejections_are_an_error():
     with pytest.raises(InternalError, match="failed to accept"):
         philox_sampling._longest_run(np.array([3, 2000]), 0, None)

@@ -9,20 +9,18 @@ Adding a name is one line, or one word in a line. The grammar, by example::
       -: saturated
 
 - A line at the margin opens a section: the file that defines the objects (`src/reflow/ops/math.py`), then,
-after
-  `->`, public modules that hold every name of the section.
+  after `->`, public modules that hold every object of the section, under its own name.
 - An indented line gives public modules (`.` is `tf` itself) and, after the colon, names. So `tf.abs`,
-`tf.math.abs`
-  and `tf.python.ops.math_ops.abs` are all `reflow.ops.math.abs`. A line without a colon goes on with the one
-  above.
+  `tf.math.abs` and `tf.python.ops.math_ops.abs` are all `reflow.ops.math.abs`.
+- An indented line without a colon goes on with the one above.
 - `public=object` gives an object another name: `tf.math.asin` is `arcsin` of the file.
 - `-` stands for no module but those of the header.
 
 The order of sections and lines does not matter; a name may stand in several lines, but only for one object.
 Nothing is imported before a name is used. `ALIASES` has modules that are other modules under a second name.
 
-The text is split by area: `core` (types, graph, session), `ops`, `model` (variables and training),
-`platform`, and `contrib`.
+The text is split by area: `core` (types, graph, session), `ops`, `model` (variables and training), `platform`
+and `contrib`.
 """
 
 from reflow.api_tables import contrib, core, model, ops, platform

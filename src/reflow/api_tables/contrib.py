@@ -1,10 +1,10 @@
 """What programs use of tf.contrib."""
 
 TABLE = """
-contrib.layers_initializers
-  . contrib.layers contrib.layers.python.layers contrib.layers.python.layers.initializers contrib.slim python.ops.init_ops: variance_scaling_initializer
-  contrib.layers contrib.layers.python.layers contrib.layers.python.layers.initializers contrib.slim: xavier_initializer
-      xavier_initializer_conv2d=xavier_initializer
-  initializers: variance_scaling=variance_scaling_initializer
-  python.ops.init_ops: VarianceScaling=variance_scaling_initializer
+contrib.layers_initializers -> contrib.slim contrib.layers contrib.layers.python.layers.initializers
+  -: variance_scaling_initializer xavier_initializer
+  contrib.slim contrib.layers: xavier_initializer_conv2d=xavier_initializer
+  contrib.layers.python.layers.initializers: xavier_initializer_conv2d=xavier_initializer
+model.regularizers -> contrib.layers contrib.slim contrib.layers.python.layers.regularizers
+  -: apply_regularization l1_l2_regularizer l1_regularizer l2_regularizer sum_regularizer
 """

@@ -6,18 +6,19 @@ model.global_step -> python.training.training_util
 model.initializers -> python.ops.init_ops
   .: constant_initializer glorot_normal_initializer glorot_uniform_initializer ones_initializer
       orthogonal_initializer random_normal_initializer random_uniform_initializer
-      truncated_normal_initializer uniform_unit_scaling_initializer zeros_initializer
+      truncated_normal_initializer uniform_unit_scaling_initializer variance_scaling_initializer
+      zeros_initializer
   initializers: constant=constant_initializer glorot_normal=glorot_normal_initializer
       glorot_uniform=glorot_uniform_initializer he_normal he_uniform identity=Identity lecun_normal
       lecun_uniform ones=ones_initializer orthogonal=orthogonal_initializer
       random_normal=random_normal_initializer random_uniform=random_uniform_initializer
       truncated_normal=truncated_normal_initializer uniform_unit_scaling=uniform_unit_scaling_initializer
-      zeros=zeros_initializer
+      variance_scaling=variance_scaling_initializer zeros=zeros_initializer
   python.ops.init_ops: Constant=constant_initializer GlorotNormal=glorot_normal_initializer
       GlorotUniform=glorot_uniform_initializer Ones=ones_initializer Orthogonal=orthogonal_initializer
       RandomNormal=random_normal_initializer RandomUniform=random_uniform_initializer
       TruncatedNormal=truncated_normal_initializer UniformUnitScaling=uniform_unit_scaling_initializer
-      Zeros=zeros_initializer identity_initializer=Identity
+      VarianceScaling=variance_scaling_initializer Zeros=zeros_initializer identity_initializer=Identity
   -: Initializer
 model.modes
   . python.ops.variables: VariableAggregation VariableSynchronization
@@ -53,4 +54,19 @@ model.variables
   . initializers python.ops.lookup_ops: tables_initializer
   initializers: global_variables=global_variables_initializer local_variables=local_variables_initializer
       variables=variables_initializer
+train.optimizer
+  train python.training.optimizer: Optimizer
+train.optimizers
+  train python.training.adadelta: AdadeltaOptimizer
+  train python.training.adagrad: AdagradOptimizer
+  train python.training.adagrad_da: AdagradDAOptimizer
+  train python.training.adam: AdamOptimizer
+  train python.training.ftrl: FtrlOptimizer
+  train python.training.gradient_descent: GradientDescentOptimizer
+  train python.training.momentum: MomentumOptimizer
+  train python.training.proximal_adagrad: ProximalAdagradOptimizer
+  train python.training.proximal_gradient_descent: ProximalGradientDescentOptimizer
+  train python.training.rmsprop: RMSPropOptimizer
+train.slots -> python.training.slot_creator
+  -: create_slot create_slot_with_initializer create_zeros_slot
 """

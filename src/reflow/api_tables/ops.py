@@ -1,6 +1,12 @@
 """The ops, by family file."""
 
 TABLE = """
+ops.activations
+  nn python.ops.nn_ops: bias_add crelu leaky_relu relu6
+  nn python.ops.gen_nn_ops python.ops.nn_ops: elu relu selu
+  math nn python.ops.nn_ops: log_softmax softmax
+  nn python.ops.nn_impl: swish
+  python.ops.nn_ops: bias_add_v1
 ops.arithmetic -> python.ops.math_ops
   . math: accumulate_n add_n divide floordiv floormod multiply pow scalar_mul subtract truediv
   .: div div_no_nan realdiv truncatediv truncatemod
@@ -36,6 +42,17 @@ ops.comparison -> python.ops.math_ops
 ops.control -> python.ops.control_flow_ops
   .: group no_op tuple
   -: with_dependencies
+ops.cross_entropy
+  nn python.ops.nn_impl: log_poisson_loss sigmoid_cross_entropy_with_logits weighted_cross_entropy_with_logits
+  nn python.ops.nn_ops: softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits_v2
+      sparse_softmax_cross_entropy_with_logits
+  nn python.ops.gen_nn_ops python.ops.nn_ops: l2_loss
+ops.dense
+  nn python.ops.nn_ops: dropout xw_plus_b
+  nn python.ops.nn_impl: relu_layer
+  nn python.ops.embedding_ops: embedding_lookup
+  nn python.ops.nn_ops: local_response_normalization lrn=local_response_normalization
+  python.ops.nn_ops: xw_plus_b_v1
 ops.diagonal
   . python.ops.array_ops: matrix_diag matrix_diag_part matrix_set_diag
   . python.ops.array_ops python.ops.gen_array_ops: diag diag_part matrix_band_part
@@ -60,7 +77,7 @@ ops.linalg
   . linalg python.ops.gen_math_ops python.ops.math_ops: cross
   linalg: adjoint
   linalg python.ops.math_ops: matvec
-  python.ops.gen_math_ops python.ops.math_ops: sparse_mat_mul=sparse_matmul
+  python.ops.gen_math_ops python.ops.math_ops: batch_mat_mul batch_mat_mul_v2 mat_mul sparse_mat_mul=sparse_matmul
 ops.linalg_decompositions
   . linalg python.ops.linalg_ops: cholesky qr svd
   . python.ops.linalg_ops: matrix_square_root self_adjoint_eig self_adjoint_eigvals
@@ -89,6 +106,13 @@ ops.math
   math nn python.ops.gen_nn_ops python.ops.nn_ops: softplus softsign
   math python.ops.math_ops: reciprocal_no_nan
   python.ops.gen_math_ops python.ops.math_ops: neg=negative
+ops.moments
+  nn python.ops.nn_impl: batch_norm_with_global_normalization batch_normalization moments normalize_moments
+      sufficient_statistics weighted_moments
+  . linalg python.ops.linalg_ops: norm
+  linalg: normalize
+  linalg math nn python.ops.nn_impl: l2_normalize
+  math nn python.ops.nn_impl: zero_fraction
 ops.numerics
   . python.ops.numerics: add_check_numerics_ops verify_tensor_all_finite
   . debugging python.ops.array_ops python.ops.gen_array_ops: check_numerics
@@ -122,6 +146,16 @@ ops.reduction
       reduce_mean reduce_min reduce_prod reduce_sum
   . python.ops.gen_math_ops: arg_max arg_min
   math python.ops.math_ops: reduce_euclidean_norm reduce_std reduce_variance
+ops.segment -> python.ops.math_ops
+  . math python.ops.gen_math_ops: segment_max segment_mean segment_min segment_prod segment_sum
+      unsorted_segment_max unsorted_segment_min unsorted_segment_prod unsorted_segment_sum
+  . math: unsorted_segment_mean unsorted_segment_sqrt_n
+ops.sequences
+  . math python.ops.math_ops: bincount cumprod cumsum
+  . python.ops.histogram_ops: histogram_fixed_width histogram_fixed_width_bins
+  . python.ops.math_ops: linspace range
+  . python.ops.gen_math_ops python.ops.math_ops: lin_space=linspace
+  math python.ops.math_ops: cumulative_logsumexp
 ops.sets
   . python.ops.array_ops: edit_distance searchsorted setdiff1d unique unique_with_counts
   . python.ops.data_flow_ops: dynamic_partition dynamic_stitch
@@ -138,6 +172,17 @@ ops.slicing -> python.ops.array_ops
 ops.sorting
   . contrib.framework contrib.framework.python.ops python.ops.sort_ops: argsort sort
   math nn python.ops.nn_ops: in_top_k top_k
+  python.ops.nn_ops: nth_element
+ops.space -> python.ops.array_ops
+  . nn: depth_to_space space_to_batch space_to_depth
+  .: batch_to_space required_space_to_batch_paddings
+  . manip python.ops.gen_array_ops: batch_to_space_nd space_to_batch_nd
+  . image: extract_image_patches
+  . python.ops.gen_array_ops: extract_volume_patches
+ops.sparse_segment -> python.ops.math_ops
+  .: sparse_segment_mean sparse_segment_sqrt_n sparse_segment_sum
+  sparse: segment_mean=sparse_segment_mean segment_sqrt_n=sparse_segment_sqrt_n
+      segment_sum=sparse_segment_sum
 ops.special
   . math python.ops.gen_math_ops python.ops.math_ops: betainc digamma erf erfc igamma igammac lgamma
       polygamma zeta
@@ -148,6 +193,8 @@ ops.state -> python.ops.state_ops
   .: assign assign_add assign_sub batch_scatter_update count_up_to scatter_add scatter_div scatter_max
       scatter_min scatter_mul scatter_nd_add scatter_nd_sub scatter_nd_update scatter_sub scatter_update
   . python.ops.variables: is_variable_initialized
+ops.tridiagonal
+  linalg: tridiagonal_matmul tridiagonal_solve
 ops.trigonometry -> python.ops.gen_math_ops python.ops.math_ops
   . math: acos acosh asin asinh atan atan2 atanh cos cosh sin sinh tan
 """

@@ -15,7 +15,8 @@ MODES = ("FAN_IN", "FAN_OUT", "FAN_AVG")
 def xavier_initializer(
     uniform: bool = True, seed: int | None = None, dtype: dtypes.DType = dtypes.float32
 ) -> Callable[..., Any]:
-    """An initializer that keeps the scale of gradients in all layers: variance `2 / (inputs + outputs)`, about.
+    """An initializer that keeps the scale of gradients in all layers: variance `2 / (inputs + outputs)`,
+    about.
 
     Values are uniform, or truncated normal with `uniform=False`.
 
@@ -40,8 +41,8 @@ def variance_scaling_initializer(
 ) -> Callable[..., Any]:
     """An initializer of variance `factor / n` (1.3 times that before truncation, for normal values).
 
-    n is the number of inputs ("FAN_IN"), of outputs ("FAN_OUT"), or the mean of both ("FAN_AVG"). Raises TypeError for
-    another mode or a type that is not floating-point.
+    n is the number of inputs ("FAN_IN"), of outputs ("FAN_OUT"), or the mean of both ("FAN_AVG"). Raises
+    TypeError for another mode or a type that is not floating-point.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default():
@@ -67,7 +68,8 @@ def variance_scaling_initializer(
 
 
 def _fan(shape: Any, mode: str) -> float:
-    """The n of `variance_scaling_initializer`: the last two axes are inputs and outputs, the others multiply both."""
+    """The n of `variance_scaling_initializer`: the last two axes are inputs and outputs, the others multiply
+    both."""
     sizes = [float(d) for d in shape]
     field = math.prod(sizes[:-2])
     fan_in = (sizes[-2:] or [1.0])[0] * field

@@ -1,4 +1,4 @@
-"""Values made of several tensors: rows of a larger tensor (`IndexedSlices`) and sparse tensors (`SparseTensor`)."""
+"""Values made of several tensors: rows of a larger tensor (`IndexedSlices`) and sparse tensors."""
 
 from __future__ import annotations
 
@@ -151,7 +151,8 @@ def _warn_if_large(dense_shape: Any) -> None:
             return
         size = f"with {count} elements"
     warnings.warn(
-        f"Converting sparse IndexedSlices to a dense Tensor {size}. This may consume a large amount of memory.",
+        f"Converting sparse IndexedSlices to a dense Tensor {size}. "
+        "This may consume a large amount of memory.",
         stacklevel=5,
     )
 
@@ -243,7 +244,9 @@ class SparseTensor:
         return SparseTensorValue(*chosen.run(self._components(), feed_dict))
 
     def __str__(self) -> str:
-        return f"SparseTensor(indices={self._indices}, values={self._values}, dense_shape={self._dense_shape})"
+        return (
+            f"SparseTensor(indices={self._indices}, values={self._values}, dense_shape={self._dense_shape})"
+        )
 
     def _shape_tuple(self) -> tuple[int | None, ...] | None:
         return self.shape.ints
@@ -291,8 +294,13 @@ def convert_to_tensor_or_indexed_slices(value: Any, dtype: Any = None, name: str
     """`value` as a tensor, but `IndexedSlices` as they are. ValueError when those are not of `dtype`."""
     if isinstance(value, IndexedSlicesValue):
         graph, hint = get_default_graph(), dtypes.int64
-        parts = (graph.convert(value.values, name="values"), graph.convert(value.indices, hint, name="indices"))
-        shape = None if value.dense_shape is None else graph.convert(value.dense_shape, hint, name="dense_shape")
+        parts = (
+            graph.convert(value.values, name="values"),
+            graph.convert(value.indices, hint, name="indices"),
+        )
+        shape = (
+            None if value.dense_shape is None else graph.convert(value.dense_shape, hint, name="dense_shape")
+        )
         return IndexedSlices(*parts, shape)
     if isinstance(value, (IndexedSlices, SparseTensor)):
         return _of_type(value, dtype)
@@ -312,5 +320,7 @@ def _of_type(value: Any, dtype: Any) -> Any:
     if dtype is not None and not dtypes.as_dtype(dtype).is_compatible_with(value.dtype):
         kind = type(value).__name__
         wanted = dtypes.as_dtype(dtype).name
-        raise ValueError(f"Tensor conversion requested dtype {wanted} for {kind} with dtype {value.dtype.name}: {value}")
+        raise ValueError(
+            f"Tensor conversion requested dtype {wanted} for {kind} with dtype {value.dtype.name}: {value}"
+        )
     return value

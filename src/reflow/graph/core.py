@@ -523,6 +523,8 @@ def structured_outputs(op: Operation) -> Any:
 
 
 def _shape_list(shapes: Any, count: int) -> list[TensorShape]:
+    if count == 0:
+        return []
     if isinstance(shapes, list) and len(shapes) == count and not all(isinstance(s, int) for s in shapes):
         return [as_shape(s) for s in shapes]
     if isinstance(shapes, list) and count != 1:

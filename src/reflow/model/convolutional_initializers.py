@@ -1,7 +1,7 @@
 """Initializers of convolution kernels that keep the norm of what they are applied to.
 
-The general ones build a kernel of size k as the convolution of k - 1 kernels of size 2 (for each axis a projection and
-its complement), which is orthogonal as its factors are.
+The general ones build a kernel of size k as the convolution of k - 1 kernels of size 2 (for each axis a
+projection and its complement), which is orthogonal as its factors are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def _check_channels(shape: Any) -> None:
 
 
 class ConvolutionDeltaOrthogonal(Orthogonal):
-    """A kernel that is an orthogonal matrix at its centre and zero elsewhere, for one to three spatial dimensions.
+    """A kernel that is an orthogonal matrix at its centre and zero elsewhere, for one to three spatial
+    dimensions.
 
     Calls raise ValueError for other shapes, or if there are more inputs than outputs.
 
@@ -56,7 +57,8 @@ class ConvolutionDeltaOrthogonal(Orthogonal):
 
 
 class _ConvolutionOrthogonal(Orthogonal):
-    """The initializers for one, two and three spatial dimensions; the seed grows by one with each random op."""
+    """The initializers for one, two and three spatial dimensions; the seed grows by one with each random
+    op."""
 
     axes = 0
     dimensions = ""
@@ -87,7 +89,8 @@ class _ConvolutionOrthogonal(Orthogonal):
         return product
 
     def _block(self, size: int) -> Kernel:
-        """A kernel of size 2: at each place a product of projections (0) and their complements (1), one for each axis."""
+        """A kernel of size 2: at each place a product of projections (0) and their complements (1), one for
+        each axis."""
         projections = [self._projection(size) for _ in range(self.axes)]
         unit = identity_matrix(size, size, self.dtype)
         block: Kernel = {}
@@ -147,7 +150,8 @@ class ConvolutionOrthogonal2D(_ConvolutionOrthogonal):
 
 
 class ConvolutionOrthogonal3D(_ConvolutionOrthogonal):
-    """An orthogonal kernel for a convolution over three axes, of shape [width, width, width, inputs, outputs]."""
+    """An orthogonal kernel for a convolution over three axes, of shape [width, width, width, inputs,
+    outputs]."""
 
     axes = 3
     dimensions = "five"

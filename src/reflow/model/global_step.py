@@ -16,7 +16,7 @@ from reflow.graph.graph import (
 from reflow.graph.node import Tensor
 from reflow.model.initializers import zeros_initializer
 from reflow.model.modes import VariableAggregation
-from reflow.model.variable_base import Variable
+from reflow.model.variable_common import BaseVariable
 from reflow.model.variable_scope import get_variable
 from reflow.ops import state
 
@@ -38,7 +38,8 @@ def global_step(sess: Any, global_step_tensor: Any) -> int:
 
 
 def get_global_step(graph: Any = None) -> Any:
-    """The graph's global step: the one item of its collection, or else the tensor `global_step:0`; None if there is none.
+    """The graph's global step: the one item of its collection, or else the tensor `global_step:0`; None if
+    there is none.
 
     Raises TypeError if it is not a scalar integer variable or tensor.
 
@@ -109,7 +110,7 @@ def assert_global_step(global_step_tensor: Any) -> None:
     Traceback (most recent call last):
     TypeError: Existing "global_step" does not have integer type: <dtype: 'float32_ref'>
     """
-    if not isinstance(global_step_tensor, (Variable, Tensor)):
+    if not isinstance(global_step_tensor, (BaseVariable, Tensor)):
         raise TypeError(f'Existing "global_step" must be a Variable or Tensor: {global_step_tensor}.')
     if not global_step_tensor.dtype.base_dtype.is_integer:
         raise TypeError(f'Existing "global_step" does not have integer type: {global_step_tensor.dtype}')
@@ -135,18 +136,22 @@ def _get_or_create_global_step_read(graph: Any = None) -> Any:
     if found is not None or step is None:
         return found
     with graph.as_default(), name_scope(None), name_scope(step.op.name + "/"):
-        value = step.initialized_value() if isinstance(step, Variable) else step
-        add_to_collection(READ_KEY, value + 0)  # the addition makes a value of it, whatever the kind of variable
+        value = step.initialized_value() if isinstance(step, BaseVariable) else step
+        add_to_collection(
+            READ_KEY, value + 0
+        )  # the addition makes a value of it, whatever the kind of variable
     return _get_global_step_read(graph)
 
 
 def _increment_global_step(increment: Any, graph: Any = None) -> Any:
-    """An op that adds `increment` to the global step after it was read. ValueError if there is no global step."""
+    """An op that adds `increment` to the global step after it was read. ValueError if there is no global
+    step."""
     graph = graph or get_default_graph()
     step = get_global_step(graph)
     if step is None:
         raise ValueError(
-            "Global step tensor should be created by tf.train.get_or_create_global_step before calling increment."
+            "Global step tensor should be created by tf.train.get_or_create_global_step before calling "
+            "increment."
         )
     read = _get_or_create_global_step_read(graph)
     with graph.as_default(), name_scope(None), name_scope(step.op.name + "/"), control_dependencies([read]):

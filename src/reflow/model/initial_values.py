@@ -1,7 +1,9 @@
-"""Initial values that depend on other variables, made safe to compute in one run with those variables' initializers."""
+"""Initial values that depend on other variables, made safe to compute in one run with those variables'
+initializers."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +17,8 @@ SAFE = ("IsVariableInitialized", "VarIsInitializedOp", "ReadVariableOp", "If", "
 def guarded(scope: str, value: Tensor) -> Tensor:
     """`value` with each variable that it reads replaced by that variable's `initialized_value`.
 
-    The nodes between are copied, under their names with `scope` appended. A value that reads no variable, or that is
-    part of a loop, is returned as it is.
+    The nodes between are copied, under their names with `scope` appended. A value that reads no variable, or
+    that is part of a loop, is returned as it is.
     """
     if not isinstance(value, Tensor):
         raise TypeError(f"initial_value needs to be a Tensor: {value}")
@@ -39,21 +41,24 @@ def initialized_or_initial(
     The nodes are those of a conditional in TensorFlow 1: only the side that is taken is computed.
     """
     with name_scope("cond"):
-        sides = emit("Switch", is_initialized, is_initialized)
+        sides = _switched(is_initialized, is_initialized, "Switch", colocated=False)
         emit("Identity", sides[1], name="switch_t")
         emit("Identity", sides[0], name="switch_f")
         chosen = emit("Identity", is_initialized, name="pred_id")
-        value = read(_switched(holding, chosen, "read/Switch")[1])
+        within = "read" if holding.dtype.is_ref_dtype else "Read/ReadVariableOp"
+        value = read(_switched(holding, chosen, within + "/Switch")[1])
         other = _switched(initial, chosen, "Switch")[0]
-        merged: Tensor = emit("Merge", [other, value])[0]
-        merged.set_shape(initial.shape)
-    return merged
+        merged: list[Tensor] = emit("Merge", [other, value])
+        merged[0].set_shape(initial.shape)
+        merged[1].set_shape(())
+    return merged[0]
 
 
-def _switched(tensor: Tensor, chosen: Tensor, name: str) -> list[Tensor]:
+def _switched(tensor: Tensor, chosen: Tensor, name: str, colocated: bool = True) -> list[Tensor]:
     """`tensor` as it goes to either side of a conditional."""
-    with colocate_with(tensor.op):
-        sides: list[Tensor] = emit("RefSwitch" if tensor.dtype.is_ref_dtype else "Switch", tensor, chosen, name=name)
+    op_type = "RefSwitch" if tensor.dtype.is_ref_dtype else "Switch"
+    with colocate_with(tensor.op) if colocated else contextlib.nullcontext():
+        sides: list[Tensor] = emit(op_type, tensor, chosen, name=name)
     for side in sides:
         side.set_shape(tensor.shape)
     return sides
@@ -71,14 +76,16 @@ def _guarded_outputs(op: Operation, copies: dict[Operation, list[Tensor]], scope
         return op.outputs
     new_type = "Switch" if op.type == "RefSwitch" else op.type
     name = f"{op.name}_{scope}".replace(":", "_")
-    outputs = op.graph.create_op(new_type, inputs, name=name, attrs=dict(op.attrs)).outputs
-    for new, old in zip(outputs, op.outputs, strict=True):
+    copy = op.graph.create_op(new_type, inputs, name=name, attrs=dict(op.attrs))
+    copy.colocation = list(op.colocation)
+    for new, old in zip(copy.outputs, op.outputs, strict=True):
         new.set_shape(old.shape)
-    return outputs
+    return copy.outputs
 
 
 def _initialized_value(holder: Operation) -> Any:
-    """The `initialized_value` of the variable that `holder` holds; None if it is in no collection of variables."""
+    """The `initialized_value` of the variable that `holder` holds; None if it is in no collection of
+    variables."""
     names = (holder.name, holder.name + ":0")
     for key in (GraphKeys.GLOBAL_VARIABLES, GraphKeys.LOCAL_VARIABLES):
         for variable in holder.graph.get_collection(key):
@@ -88,10 +95,11 @@ def _initialized_value(holder: Operation) -> Any:
 
 
 def _ancestors_first(last: Operation) -> list[Operation] | None:
-    """All nodes that `last` reads from and `last`, in an order to compute them; None if there is a cycle among them.
+    """All nodes that `last` reads from and `last`, in an order to compute them; None if there is a cycle
+    among them.
 
-    Depth first, inputs in order, so that copies are made in TensorFlow's order; an explicit stack, as graphs are deep.
-    Nodes behind a safe node or a variable are not visited, as nothing behind them is copied.
+    Depth first, inputs in order, so that copies are made in TensorFlow's order; an explicit stack, as graphs
+    are deep. Nodes behind a safe node or a variable are not visited, as nothing behind them is copied.
     """
     order: list[Operation] = []
     state: dict[Operation, bool] = {last: False}  # False: begun, True: in `order`

@@ -39,7 +39,8 @@ class Initializer:
     dtype: dtypes.DType
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Tensor:
-        """The initial value of a variable of `shape`, or of the slice of one that `partition_info` describes."""
+        """The initial value of a variable of `shape`, or of the slice of one that `partition_info`
+        describes."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -93,7 +94,8 @@ class Ones(Initializer):
 
 
 class Constant(Initializer):
-    """One value for all elements, or a list or array in row-major order, whose last element fills up what is missing.
+    """One value for all elements, or a list or array in row-major order, whose last element fills up what is
+    missing.
 
     With `verify_shape`, values that are not of the variable's shape are refused with a TypeError.
 
@@ -200,7 +202,8 @@ class UniformUnitScaling(Initializer):
 
 
 class VarianceScaling(Initializer):
-    """Random values whose variance is `scale / n`, n being the number of inputs or outputs of the layer, or their mean.
+    """Random values whose variance is `scale / n`, n being the number of inputs or outputs of the layer, or
+    their mean.
 
     Args:
         scale: a positive number.
@@ -249,7 +252,8 @@ class VarianceScaling(Initializer):
 
 
 def fans_of(shape: Sequence[Any]) -> tuple[int, int]:
-    """The numbers of inputs and outputs of a unit whose weights have `shape`: the last two axes, times the others.
+    """The numbers of inputs and outputs of a unit whose weights have `shape`: the last two axes, times the
+    others.
 
     >>> fans_of([3, 3, 16, 32])
     (144, 288)
@@ -263,7 +267,8 @@ def fans_of(shape: Sequence[Any]) -> tuple[int, int]:
 
 
 class GlorotUniform(VarianceScaling):
-    """Uniform values within `sqrt(6 / (inputs + outputs))`: what `get_variable` starts with if not told otherwise.
+    """Uniform values within `sqrt(6 / (inputs + outputs))`: what `get_variable` starts with if not told
+    otherwise.
 
     >>> import reflow as tf
     >>> tf.glorot_uniform_initializer(seed=1).get_config()
@@ -330,17 +335,22 @@ def he_uniform(seed: int | None = None) -> VarianceScaling:
     return VarianceScaling(scale=2.0, mode="fan_in", distribution="uniform", seed=seed)
 
 
-def random_orthogonal(shape: Any, dtype: dtypes.DType, seed: int | None, full_matrices: bool = False) -> Tensor:
+def random_orthogonal(
+    shape: Any, dtype: dtypes.DType, seed: int | None, full_matrices: bool = False
+) -> Tensor:
     """A matrix with orthonormal columns, all such matrices being equally likely."""
     normal = random_normal(shape, dtype=dtype, seed=seed)
     q, r = emit("Qr", normal, full_matrices=full_matrices)
-    signs = emit("Sign", emit("DiagPart", r))  # they make the decomposition unique, and so the distribution uniform
+    signs = emit(
+        "Sign", emit("DiagPart", r)
+    )  # they make the decomposition unique, and so the distribution uniform
     product: Tensor = q * signs
     return product
 
 
 class Orthogonal(Initializer):
-    """`gain` times a matrix with orthonormal rows or columns, whichever are fewer, reshaped if there are more axes.
+    """`gain` times a matrix with orthonormal rows or columns, whichever are fewer, reshaped if there are more
+    axes.
 
     Calls raise ValueError for a shape of less than two dimensions.
 

@@ -40,7 +40,8 @@ AUTO_REUSE = _ReuseMode.AUTO_REUSE
 def checked_modes(
     synchronization: Any, aggregation: Any, trainable: bool | None, name: str | None
 ) -> tuple[VariableSynchronization, VariableAggregation, bool]:
-    """The three settings with their defaults filled in; ValueError for a value that is not one of the modes."""
+    """The three settings with their defaults filled in; ValueError for a value that is not one of the
+    modes."""
     try:
         aggregation = VariableAggregation(aggregation or 0)
     except ValueError:
@@ -48,7 +49,9 @@ def checked_modes(
     try:
         synchronization = VariableSynchronization(synchronization or 0)
     except ValueError:
-        raise ValueError(f"Invalid variable synchronization mode: {synchronization} for variable: {name}") from None
+        raise ValueError(
+            f"Invalid variable synchronization mode: {synchronization} for variable: {name}"
+        ) from None
     if trainable is None:
         trainable = synchronization is not VariableSynchronization.ON_READ
     return synchronization, aggregation, trainable

@@ -8,7 +8,7 @@ from typing import Any
 
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape
-from reflow.graph.graph import control_dependencies, emit, name_scope
+from reflow.graph.graph import control_dependencies, convert_to_tensor, emit, name_scope
 from reflow.graph.node import Tensor
 
 Partitioner = Callable[..., Sequence[int]]
@@ -29,7 +29,8 @@ class PartitionInfo:
                 )
         if len(var_offset) != len(full_shape):
             raise ValueError(
-                f"Expected equal length, but `var_offset` is of length {len(var_offset)} while full_shape is of length "
+                f"Expected equal length, but `var_offset` is of length {len(var_offset)} while full_shape "
+                "is of length "
                 f"{len(full_shape)}."
             )
         for offset, size in zip(var_offset, full_shape, strict=True):
@@ -47,7 +48,8 @@ class PartitionInfo:
         return 0 if axis is None else self.var_offset[axis]
 
     def single_slice_dim(self, shape: Sequence[int]) -> int | None:
-        """The axis along which a slice of `shape` is cut; None if it is the whole. ValueError if there are several."""
+        """The axis along which a slice of `shape` is cut; None if it is the whole. ValueError if there are
+        several."""
         if len(shape) != len(self.full_shape):
             raise ValueError(f"Expected a shape of length {len(self.full_shape)}, got {shape}")
         for axis, size in enumerate(shape):
@@ -59,7 +61,8 @@ class PartitionInfo:
         cut = [axis for axis, size in enumerate(shape) if size != self.full_shape[axis]]
         if len(cut) > 1:
             raise ValueError(
-                f"Cannot use single_slice_dim() with shape={shape} and self.full_shape={self.full_shape} since slice "
+                f"Cannot use single_slice_dim() with shape={shape} and self.full_shape={self.full_shape} "
+                "since slice "
                 f"dim could be either dimension {cut[1]} or {cut[0]}."
             )
         return cut[0] if cut else None
@@ -175,7 +178,8 @@ class PartitionedVariable:
         return self.as_tensor()
 
     def _parts_of(self, value: Any) -> list[Any]:
-        """What each slice gets of `value`: a list of parts, another partitioned variable, or a whole to be cut."""
+        """What each slice gets of `value`: a list of parts, another partitioned variable, or a whole to be
+        cut."""
         axis = self._only_axis("Cannot do assign action along more than one dimension")
         if isinstance(value, (list, PartitionedVariable)):
             parts = list(value)
@@ -183,10 +187,14 @@ class PartitionedVariable:
                 raise ValueError(f"Expected {len(self._variables)} values for the slices, got {len(parts)}")
             return parts
         sizes = [v.shape.ints[axis] for v in self._variables]
-        split: list[Any] = emit("SplitV", value, sizes, axis, num_split=len(sizes), name="split")
+        split: list[Any] = emit(
+            "SplitV", value, convert_to_tensor(sizes), axis, num_split=len(sizes), name="split"
+        )
         return split
 
-    def _each(self, method: str, value: Any, use_locking: bool, name: str | None, read_value: bool) -> list[Any]:
+    def _each(
+        self, method: str, value: Any, use_locking: bool, name: str | None, read_value: bool
+    ) -> list[Any]:
         return [
             getattr(v, method)(part, use_locking=use_locking, name=name, read_value=read_value)
             for v, part in zip(self._variables, self._parts_of(value), strict=True)
@@ -231,7 +239,8 @@ def fixed_size_partitioner(num_shards: int, axis: int = 0) -> Partitioner:
 def variable_axis_size_partitioner(
     max_shard_bytes: int, axis: int = 0, bytes_per_string_element: int = 16, max_shards: int | None = None
 ) -> Partitioner:
-    """A partitioner that makes slices along `axis` of at most `max_shard_bytes`, but at most `max_shards` of them.
+    """A partitioner that makes slices along `axis` of at most `max_shard_bytes`, but at most `max_shards` of
+    them.
 
     >>> import reflow as tf
     >>> tf.variable_axis_size_partitioner(16)(shape=tf.TensorShape([10, 2]), dtype=tf.float32)
@@ -258,9 +267,13 @@ def variable_axis_size_partitioner(
 
 
 def min_max_variable_partitioner(
-    max_partitions: int = 1, axis: int = 0, min_slice_size: int = 256 << 10, bytes_per_string_element: int = 16
+    max_partitions: int = 1,
+    axis: int = 0,
+    min_slice_size: int = 256 << 10,
+    bytes_per_string_element: int = 16,
 ) -> Partitioner:
-    """A partitioner that makes at most `max_partitions` slices along `axis`, of at least `min_slice_size` bytes.
+    """A partitioner that makes at most `max_partitions` slices along `axis`, of at least `min_slice_size`
+    bytes.
 
     >>> import reflow as tf
     >>> tf.min_max_variable_partitioner(4, min_slice_size=32)(shape=tf.TensorShape([10, 2]), dtype=tf.float32)
@@ -296,9 +309,12 @@ def _element_bytes(dtype: dtypes.DType, bytes_per_string_element: int) -> int:
 
 
 def checked_partitions(partitioner: Partitioner, shape: TensorShape, dtype: dtypes.DType) -> Sequence[int]:
-    """The partitioner's answer for a variable; ValueError unless it cuts a known shape along at most one axis."""
+    """The partitioner's answer for a variable; ValueError unless it cuts a known shape along at most one
+    axis."""
     if not shape.is_fully_defined():
-        raise ValueError(f"Shape of a new partitioned variable must be fully defined, but instead was {shape}.")
+        raise ValueError(
+            f"Shape of a new partitioned variable must be fully defined, but instead was {shape}."
+        )
     if len(shape) < 1:
         raise ValueError(f"A partitioned Variable must have rank at least 1, shape: {shape}")
     slicing = partitioner(shape=shape, dtype=dtype)
@@ -306,7 +322,8 @@ def checked_partitions(partitioner: Partitioner, shape: TensorShape, dtype: dtyp
         raise ValueError(f"Partitioner must return a sequence, but saw: {slicing}")
     if len(slicing) != len(shape):
         raise ValueError(
-            f"Partitioner returned a partition list that does not match the Variable's rank: {slicing} vs. {shape}"
+            f"Partitioner returned a partition list that does not match the Variable's rank: {slicing} "
+            f"vs. {shape}"
         )
     if any(p < 1 for p in slicing):
         raise ValueError(f"Partitioner returned zero partitions for some axes: {slicing}")

@@ -1,4 +1,5 @@
-"""Reference variables, TensorFlow 1's default: a mutable tensor, its initializer, and one read for all uses."""
+"""Reference variables, TensorFlow 1's default: a mutable tensor, its initializer, and one read for all
+uses."""
 
 from __future__ import annotations
 
@@ -18,10 +19,10 @@ from reflow.graph.graph import (
 from reflow.graph.node import Tensor
 from reflow.model.initial_values import guarded
 from reflow.model.modes import checked_modes
-from reflow.model.variable_base import (
+from reflow.model.variable_common import (
     INSIDE_CONTROL_FLOW,
+    BaseVariable,
     SaveSliceInfo,
-    Variable,
     check_initial,
     checked_collections,
     checked_slices,
@@ -31,7 +32,7 @@ from reflow.model.variable_base import (
 from reflow.ops import state
 
 
-class RefVariable(Variable, kind="reference"):
+class RefVariable(BaseVariable):
     """A variable whose tensor other ops take as a reference. See `tf.Variable`."""
 
     def __init__(
@@ -67,7 +68,9 @@ class RefVariable(Variable, kind="reference"):
             self._build(initial_value, validate_shape, name, dtype, shape)
             add_to_collections(collections, self)
 
-    def _build(self, initial_value: Any, validate_shape: bool, name: str | None, dtype: Any, shape: Any) -> None:
+    def _build(
+        self, initial_value: Any, validate_shape: bool, name: str | None, dtype: Any, shape: Any
+    ) -> None:
         """Make the nodes, in TensorFlow's order."""
         from_function = callable(initial_value)
         with name_scope(name, "Variable", [] if from_function else [initial_value]) as scope:
@@ -86,7 +89,11 @@ class RefVariable(Variable, kind="reference"):
                 raise ValueError(f"initial_value must have a shape specified: {value}")
             assigned = state.assign(self._variable, guarded(scope, value), validate_shape=validate_shape)
             self._initializer_op = assigned.op
-            near = colocate_with(self._variable.op) if self._caching_device is None else device(self._caching_device)
+            near = (
+                colocate_with(self._variable.op)
+                if self._caching_device is None
+                else device(self._caching_device)
+            )
             with near:
                 self._snapshot = emit("Identity", self._variable, name="read")
 
@@ -173,21 +180,28 @@ class RefVariable(Variable, kind="reference"):
 
     # Updates
 
-    def assign(self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Any:
-        """Give the variable a new value. Returns a reference to it, or the operation with `read_value=False`."""
+    def assign(
+        self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Any:
+        """Give the variable a new value. Returns a reference to it, or the operation with
+        `read_value=False`."""
         return _result(state.assign(self._variable, value, use_locking=use_locking, name=name), read_value)
 
     def assign_add(
         self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
     ) -> Any:
         """Add `delta`. Returns as `assign`."""
-        return _result(state.assign_add(self._variable, delta, use_locking=use_locking, name=name), read_value)
+        return _result(
+            state.assign_add(self._variable, delta, use_locking=use_locking, name=name), read_value
+        )
 
     def assign_sub(
         self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
     ) -> Any:
         """Subtract `delta`. Returns as `assign`."""
-        return _result(state.assign_sub(self._variable, delta, use_locking=use_locking, name=name), read_value)
+        return _result(
+            state.assign_sub(self._variable, delta, use_locking=use_locking, name=name), read_value
+        )
 
     def _scatter(self, op_type: str, sparse_delta: Any, use_locking: bool, name: str | None) -> Any:
         rows = checked_slices(sparse_delta)
@@ -221,7 +235,9 @@ class RefVariable(Variable, kind="reference"):
         """Put in the rows of an IndexedSlices; TypeError for anything else."""
         return self._scatter("ScatterUpdate", sparse_delta, use_locking, name)
 
-    def batch_scatter_update(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    def batch_scatter_update(
+        self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
+    ) -> Any:
         """Put in rows batch by batch: see `tf.batch_scatter_update`."""
         rows = checked_slices(sparse_delta)
         return state.batch_scatter_update(self, rows.indices, rows.values, use_locking=use_locking, name=name)

@@ -1,6 +1,7 @@
 """Regularizers: functions of a weight that add the nodes of a loss, which keeps the weight small.
 
-`l1_regularizer` and its like are those of `tf.contrib.layers`, `l1`, `l2` and `l1_l2` those of `tf.keras.regularizers`.
+`l1_regularizer` and its like are those of `tf.contrib.layers`, `l1`, `l2` and `l1_l2` those of
+`tf.keras.regularizers`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ Penalty = Callable[..., Any]
 
 
 def _check_scale(scale: Any, name: str = "scale") -> bool:
-    """Whether `scale` calls for a penalty. ValueError for integers (a mistaken rank, as a rule) and negative numbers."""
+    """Whether `scale` calls for a penalty. ValueError for integers (a mistaken rank, as a rule) and negative
+    numbers."""
     if isinstance(scale, numbers.Integral):
         raise ValueError(f"{name} cannot be an integer: {scale}")
     if isinstance(scale, numbers.Real) and scale < 0.0:
@@ -130,13 +132,13 @@ def sum_regularizer(regularizer_list: Any, scope: str | None = None) -> Penalty 
 def apply_regularization(regularizer: Penalty, weights_list: Any = None) -> Any:
     """The sum of `regularizer` over weights, which is also added to the collection of regularization losses.
 
-    `weights_list` is by default the collection `GraphKeys.WEIGHTS`. Raises ValueError if it is empty, or if a penalty is
-    not a scalar.
+    `weights_list` is by default the collection `GraphKeys.WEIGHTS`. Raises ValueError if it is empty, or if a
+    penalty is not a scalar.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
     ...     total = apply_regularization(l2_regularizer(1.0), [tf.constant([2.0]), tf.constant([4.0])])
-    ...     print(sess.run(total), tf.losses.get_regularization_losses() == [total])
+    ...     print(sess.run(total), tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES) == [total])
     10.0 True
     """
     weights = weights_list or get_collection(GraphKeys.WEIGHTS)
@@ -177,7 +179,7 @@ class L1L2(Regularizer):
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
-    ...     print(sess.run(tf.keras.regularizers.L1L2(l1=0.5, l2=0.5)(tf.constant([1.0, -3.0]))))
+    ...     print(sess.run(L1L2(l1=0.5, l2=0.5)(tf.constant([1.0, -3.0]))))
     7.0
     """
 
@@ -202,8 +204,7 @@ class L1L2(Regularizer):
 def l1(l: float = 0.01) -> L1L2:  # noqa: E741 (TensorFlow's name)
     """Keras's regularizer by absolute values.
 
-    >>> import reflow as tf
-    >>> tf.keras.regularizers.l1(0.5).get_config()
+    >>> l1(0.5).get_config()
     {'l1': 0.5, 'l2': 0.0}
     """
     return L1L2(l1=l)
@@ -212,8 +213,7 @@ def l1(l: float = 0.01) -> L1L2:  # noqa: E741 (TensorFlow's name)
 def l2(l: float = 0.01) -> L1L2:  # noqa: E741 (TensorFlow's name)
     """Keras's regularizer by squares.
 
-    >>> import reflow as tf
-    >>> tf.keras.regularizers.l2(0.5).get_config()
+    >>> l2(0.5).get_config()
     {'l1': 0.0, 'l2': 0.5}
     """
     return L1L2(l2=l)
@@ -222,18 +222,17 @@ def l2(l: float = 0.01) -> L1L2:  # noqa: E741 (TensorFlow's name)
 def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     """Keras's regularizer by absolute values and squares.
 
-    >>> import reflow as tf
-    >>> tf.keras.regularizers.l1_l2(0.5, 0.25).get_config()
+    >>> l1_l2(0.5, 0.25).get_config()
     {'l1': 0.5, 'l2': 0.25}
     """
     return L1L2(l1=l1, l2=l2)
 
 
 def get(identifier: Any) -> Any:
-    """Keras's regularizer by name ("l1", "l2", "l1_l2"), by configuration, or itself. ValueError for anything else.
+    """Keras's regularizer by name ("l1", "l2", "l1_l2"), by configuration, or itself. ValueError for anything
+    else.
 
-    >>> import reflow as tf
-    >>> tf.keras.regularizers.get("l2").get_config()["l1"]
+    >>> get("l2").get_config()["l1"]
     0.0
     """
     known: dict[str, Callable[..., Any]] = {"l1": l1, "l2": l2, "l1_l2": l1_l2, "L1L2": L1L2}

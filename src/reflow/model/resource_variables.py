@@ -1,4 +1,5 @@
-"""Resource variables: a handle, and reads and writes that keep the order which the graph's edges give them."""
+"""Resource variables: a handle, and reads and writes that keep the order which the graph's edges give
+them."""
 
 from __future__ import annotations
 
@@ -23,10 +24,10 @@ from reflow.graph.graph import (
 from reflow.graph.node import Operation, Tensor
 from reflow.model.initial_values import guarded
 from reflow.model.modes import checked_modes
-from reflow.model.variable_base import (
+from reflow.model.variable_common import (
     INSIDE_CONTROL_FLOW,
+    BaseVariable,
     SaveSliceInfo,
-    Variable,
     check_initial,
     checked_collections,
     checked_slices,
@@ -37,7 +38,7 @@ from reflow.model.variable_base import (
 from reflow.ops import state
 
 
-class BaseResourceVariable(Variable):
+class BaseResourceVariable(BaseVariable):
     """What a variable and the result of a write have in common: a handle, to read from and write to."""
 
     _handle: Tensor
@@ -82,6 +83,9 @@ class BaseResourceVariable(Variable):
     @property
     def shape(self) -> TensorShape:
         return self._shape
+
+    def __bool__(self) -> bool:
+        return bool(self.read_value())
 
     def set_shape(self, shape: Any) -> NoReturn:
         """Not for resource variables: NotImplementedError."""
@@ -178,8 +182,8 @@ class BaseResourceVariable(Variable):
     def assign(
         self, value: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True
     ) -> Any:
-        """Give the variable a new value. Returns the variable as it is after the write, or with `read_value=False`
-        the operation. ValueError when the shapes are known to differ."""
+        """Give the variable a new value. Returns the variable as it is after the write, or with
+        `read_value=False` the operation. ValueError when the shapes are known to differ."""
         new = self._new_value(value)
         self._shape.assert_is_compatible_with(new.shape)
         return self._written(emit("AssignVariableOp", self._handle, new, name=name), read_value)
@@ -234,7 +238,9 @@ class BaseResourceVariable(Variable):
         """Put in the rows of an IndexedSlices; TypeError for anything else."""
         return self._scatter("ResourceScatterUpdate", sparse_delta, name)
 
-    def batch_scatter_update(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    def batch_scatter_update(
+        self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
+    ) -> Any:
         """Put in rows batch by batch: see `tf.batch_scatter_update`."""
         rows = checked_slices(sparse_delta)
         return state.batch_scatter_update(self, rows.indices, rows.values, use_locking=use_locking, name=name)
@@ -271,19 +277,21 @@ def _refusal(operator: str, instead: str) -> Any:
 
 for _name, _operator, _method in (("__iadd__", "+", "assign_add"), ("__isub__", "-", "assign_sub")):
     _advice = (
-        f"variable.{_method}(value) to modify the variable value and variable = variable {_operator} value to get a new "
+        f"variable.{_method}(value) to modify the variable value and variable = variable {_operator} "
+        "value to get a new "
         "Tensor object."
     )
     setattr(BaseResourceVariable, _name, _refusal(f"{_operator}=", _advice))
 for _name, _operator in (("__imul__", "*"), ("__itruediv__", "/"), ("__ipow__", "**")):
     _advice = (
-        f"`var.assign(var {_operator} value)` to modify the variable or `var = var {_operator} value` to get a new "
+        f"`var.assign(var {_operator} value)` to modify the variable or `var = var {_operator} value` to "
+        "get a new "
         "Tensor object."
     )
     setattr(BaseResourceVariable, _name, _refusal(f"{_operator}=", _advice))
 
 
-class ResourceVariable(BaseResourceVariable, kind="resource"):
+class ResourceVariable(BaseResourceVariable):
     """A variable behind a resource handle. See `tf.Variable`.
 
     >>> import reflow as tf
@@ -354,7 +362,8 @@ class ResourceVariable(BaseResourceVariable, kind="resource"):
     def _make_handle(self, scope: str, value: Tensor, shape: Any) -> None:
         if shape is not None and not value.shape.is_compatible_with(shape):
             raise ValueError(
-                f"The initial value's shape ({value.shape}) is not compatible with the explicitly supplied `shape` "
+                f"The initial value's shape ({value.shape}) is not compatible with the explicitly "
+                "supplied `shape` "
                 f"argument ({shape})."
             )
         self._shape = as_shape(value.shape if shape is None else shape)

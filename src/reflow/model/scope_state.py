@@ -1,4 +1,5 @@
-"""Variable scopes: the defaults that `get_variable` takes from its surroundings, kept for each graph and thread."""
+"""Variable scopes: the defaults that `get_variable` takes from its surroundings, kept for each graph and
+thread."""
 
 from __future__ import annotations
 
@@ -95,7 +96,8 @@ class VariableScope:
         return self._constraint
 
     def reuse_variables(self) -> None:
-        """From now on, and in the scopes opened inside, `get_variable` only finds variables and makes none."""
+        """From now on, and in the scopes opened inside, `get_variable` only finds variables and makes
+        none."""
         self._reuse = True
 
     def set_initializer(self, initializer: Any) -> None:
@@ -144,7 +146,15 @@ class VariableScope:
 
     def _defaults(self, given: dict[str, Any]) -> dict[str, Any]:
         """`given`, with the scope's own setting wherever it says None."""
-        own = ("initializer", "regularizer", "caching_device", "partitioner", "dtype", "use_resource", "constraint")
+        own = (
+            "initializer",
+            "regularizer",
+            "caching_device",
+            "partitioner",
+            "dtype",
+            "use_resource",
+            "constraint",
+        )
         filled = {key: getattr(self, "_" + key) for key in own if given.get(key) is None}
         return {**given, **filled}
 
@@ -201,8 +211,10 @@ class VariableScope:
         """A variable in slices, for `create_partitioned_variables`."""
         if self._custom_getter is not None:
             raise ValueError(
-                "Private access to _get_partitioned_variable is not allowed when a custom getter is set.  Current "
-                f"custom getter: {self._custom_getter}.  It is likely that you're using create_partitioned_variables."
+                "Private access to _get_partitioned_variable is not allowed when a custom getter is set.  "
+                "Current "
+                f"custom getter: {self._custom_getter}.  It is likely that you're using "
+                "create_partitioned_variables."
                 "  If so, consider instead using get_variable with a non-empty partitioner parameter instead."
             )
         settings = self._defaults(given)

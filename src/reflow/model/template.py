@@ -13,7 +13,10 @@ from reflow.model.scope_state import VariableScope, get_variable_scope_store
 from reflow.model.variable_scope import PureVariableScope, variable_scope
 
 _log = logging.getLogger("reflow")
-_HINT = "created when calling a template after the first time, perhaps you used tf.Variable when you meant tf.get_variable"
+_HINT = (
+    "created when calling a template after the first time, "
+    "perhaps you used tf.Variable when you meant tf.get_variable"
+)
 
 
 def make_template(
@@ -24,7 +27,8 @@ def make_template(
     custom_getter_: Callable[..., Any] | None = None,
     **kwargs: Any,
 ) -> Template:
-    """`func_` as a function whose `get_variable` calls make variables on the first call and find them on later ones.
+    """`func_` as a function whose `get_variable` calls make variables on the first call and find them on
+    later ones.
 
     Args:
         name_: the name of the variable scope, made unique.

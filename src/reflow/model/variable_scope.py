@@ -1,4 +1,5 @@
-"""`tf.variable_scope` and `tf.get_variable`: named variables with defaults from their surroundings, made once and shared."""
+"""`tf.variable_scope` and `tf.get_variable`: named variables with defaults from their surroundings, made once
+and shared."""
 
 from __future__ import annotations
 
@@ -71,12 +72,14 @@ def get_variable(
 ) -> Any:
     """The variable `name` of the current variable scope: made by the first call, found by later ones.
 
-    Whether a call may make a variable, find one, or do both is the scope's `reuse`. Settings that are None come from the
-    scope; without an initializer, floating-point variables start with `glorot_uniform_initializer`, others with zeros.
-    `initializer` may be a function of (shape, dtype), or a value, which then gives the shape.
+    Whether a call may make a variable, find one, or do both is the scope's `reuse`. Settings that are None
+    come from the scope; without an initializer, floating-point variables start with
+    `glorot_uniform_initializer`, others with zeros. `initializer` may be a function of (shape, dtype), or a
+    value, which then gives the shape.
 
     Returns a `Variable` of `shape` and `dtype` (float32 by default), or a `PartitionedVariable` if there is a
-    partitioner. Raises ValueError when a variable exists and must not, or does not and must, or has another shape or type.
+    partitioner. Raises ValueError when a variable exists and must not, or does not and must, or has another
+    shape or type.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default():
@@ -123,7 +126,8 @@ def get_local_variable(
     synchronization: Any = VariableSynchronization.AUTO,
     aggregation: Any = VariableAggregation.NONE,
 ) -> Any:
-    """As `get_variable`, for a variable that is local (not saved) and never trained, whatever `trainable` says.
+    """As `get_variable`, for a variable that is local (not saved) and never trained, whatever `trainable`
+    says.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default():
@@ -162,7 +166,8 @@ def _around(custom_getter: Callable[..., Any], outer: Callable[..., Any] | None)
 
 
 class PureVariableScope:
-    """A variable scope that opens no name scope. `settings` are those of `variable_scope` (None: as the parent)."""
+    """A variable scope that opens no name scope. `settings` are those of `variable_scope` (None: as the
+    parent)."""
 
     def __init__(
         self,
@@ -181,7 +186,10 @@ class PureVariableScope:
         self._fixed: VariableScope | None = None
         if isinstance(name_or_scope, VariableScope):
             self._fixed = self._derived(
-                name_or_scope, name_or_scope.name, reuse or name_or_scope.reuse, name_or_scope.original_name_scope
+                name_or_scope,
+                name_or_scope.name,
+                reuse or name_or_scope.reuse,
+                name_or_scope.original_name_scope,
             )
 
     def _derived(self, parent: VariableScope, name: str, reuse: Any, name_scope: str) -> VariableScope:
@@ -194,7 +202,14 @@ class PureVariableScope:
             constraint=settings.get("constraint"),  # the one setting that is not inherited
             **{
                 key: getattr(parent, key) if settings.get(key) is None else settings[key]
-                for key in ("initializer", "regularizer", "caching_device", "partitioner", "dtype", "use_resource")
+                for key in (
+                    "initializer",
+                    "regularizer",
+                    "caching_device",
+                    "partitioner",
+                    "dtype",
+                    "use_resource",
+                )
             },
         )
         getter = settings.get("custom_getter")
@@ -232,12 +247,13 @@ class PureVariableScope:
 
 
 class variable_scope:  # noqa: N801 (TensorFlow's name)
-    """A `with` block whose variables are named after it and share its defaults; it opens a name scope as well.
+    """A `with` block whose variables are named after it and share its defaults; it opens a name scope as
+    well.
 
-    `name_or_scope` is a name, a scope object to enter again, or None to take a unique name made from `default_name`.
-    `reuse` is True (only find variables), `tf.AUTO_REUSE` (find or make), or None or False (as the surrounding scope).
-    The other arguments are defaults for `get_variable`; the inner scopes inherit them all but `constraint`. With
-    `auxiliary_name_scope=False` no name scope is opened.
+    `name_or_scope` is a name, a scope object to enter again, or None to take a unique name made from
+    `default_name`. `reuse` is True (only find variables), `tf.AUTO_REUSE` (find or make), or None or False
+    (as the surrounding scope). The other arguments are defaults for `get_variable`; the inner scopes inherit
+    them all but `constraint`. With `auxiliary_name_scope=False` no name scope is opened.
 
     Raises TypeError if neither a name nor a default name is given, ValueError for another `reuse`.
 
@@ -400,8 +416,6 @@ def variable_creator_scope(variable_creator: Callable[..., Any]) -> Iterator[Non
         store.creators = outer
 
 
-
-
 def create_partitioned_variables(
     shape: Any,
     slicing: Any,
@@ -412,7 +426,8 @@ def create_partitioned_variables(
     name: str | None = None,
     reuse: Any = None,
 ) -> list[Any]:
-    """The slices of a variable of `shape`, cut along each axis into as many parts as `slicing` says. Deprecated.
+    """The slices of a variable of `shape`, cut along each axis into as many parts as `slicing` says.
+    Deprecated.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default():

@@ -1,4 +1,5 @@
-"""The variables that `get_variable` made in one graph, by name: making them, finding them, checking what is found."""
+"""The variables that `get_variable` made in one graph, by name: making them, finding them, checking what is
+found."""
 
 from __future__ import annotations
 
@@ -47,12 +48,8 @@ class VariableStore:
         settings["dtype"] = getattr(settings.get("dtype"), "base_dtype", settings.get("dtype"))
         if custom_getter is None:
             return self._true_getter(name, **settings)
-        # A custom getter sees no constraint when there is none: old getters do not take the argument.
-        if settings.get("constraint") is None:
+        if not _takes(custom_getter, "constraint"):  # getters were written before there were constraints
             settings.pop("constraint", None)
-            for mode in ("synchronization", "aggregation"):
-                if not _takes(custom_getter, mode):
-                    settings.pop(mode, None)
         return custom_getter(getter=self._true_getter, name=name, **settings)
 
     def _true_getter(
@@ -83,7 +80,8 @@ class VariableStore:
             return self.get_partitioned_variable(name, partitioner=None, **arguments)
         if f"{name}/part_0" in self.variables:
             raise ValueError(
-                f"No partitioner was provided, but a partitioned version of the variable was found: {name}/part_0. "
+                "No partitioner was provided, but a partitioned version of the variable was found: "
+                f"{name}/part_0. "
                 "Perhaps a variable of the same name was already created with partitioning?"
             )
         return self._get_single(name, **arguments)
@@ -110,7 +108,8 @@ class VariableStore:
             return self._found(name, shape, wanted, reuse)
         if reuse is True:
             raise ValueError(
-                f"Variable {name} does not exist, or was not created with tf.get_variable(). Did you mean to set "
+                f"Variable {name} does not exist, or was not created with tf.get_variable(). Did you mean "
+                "to set "
                 "reuse=tf.AUTO_REUSE in VarScope?"
             )
         variable_dtype = None
@@ -136,11 +135,13 @@ class VariableStore:
             raise ValueError(_exists_message(name, found))
         if not shape.is_compatible_with(found.get_shape()):
             raise ValueError(
-                f"Trying to share variable {name}, but specified shape {shape} and found shape {found.get_shape()}."
+                f"Trying to share variable {name}, but specified shape {shape} and found shape "
+                f"{found.get_shape()}."
             )
         if not dtype.is_compatible_with(found.dtype):
             raise ValueError(
-                f"Trying to share variable {name}, but specified dtype {dtype.name} and found dtype {found.dtype.name}."
+                f"Trying to share variable {name}, but specified dtype {dtype.name} and found dtype "
+                f"{found.dtype.name}."
             )
         return found
 
@@ -172,7 +173,8 @@ class VariableStore:
             return self._found_partitioned(name, full_shape, wanted, partitions, reuse)
         if reuse is True or partitions is None:
             raise ValueError(
-                f"PartitionedVariable {name} does not exist, or was not created with tf.get_variable(). Did you mean "
+                f"PartitionedVariable {name} does not exist, or was not created with tf.get_variable(). "
+                "Did you mean "
                 "to set reuse=False or reuse=tf.AUTO_REUSE in VarScope?"
             )
         axis, count = slice_dim_and_count(partitions)
@@ -202,7 +204,9 @@ class VariableStore:
         if not dtype.is_compatible_with(found.dtype):
             raise ValueError(f"{start} dtype {dtype.name} and found dtype {found.dtype.name}.")
         if partitions is not None and found._get_partitions() != partitions:
-            raise ValueError(f"{start} partitions {partitions} and found partitions {found._get_partitions()}.")
+            raise ValueError(
+                f"{start} partitions {partitions} and found partitions {found._get_partitions()}."
+            )
         return found
 
     def _check_parts(self, name: str, count: int) -> None:
@@ -210,7 +214,8 @@ class VariableStore:
         if f"{name}/part_0" not in self.variables:
             return
         start = (
-            "Partitioner returned a different partitioning than what was already found.  Partitioner returned "
+            "Partitioner returned a different partitioning than what was already found.  Partitioner "
+            "returned "
             f"{count} shards, and shard {name}/part_0 was found, but"
         )
         if f"{name}/part_{count - 1}" not in self.variables:
@@ -230,13 +235,18 @@ class VariableStore:
         reuse: Any,
         settings: dict[str, Any],
     ) -> Any:
-        """One slice, initialized by the slice of a value, or by a function that is told where the slice lies."""
+        """One slice, initialized by the slice of a value, or by a function that is told where the slice
+        lies."""
         shape: list[int] | None = part_shape
         with name_scope(part_name + "/PartitionedInitializer"):
             if initializer is None:
                 initializer = default_initializer(name, dtype)
             elif not callable(initializer):
-                value = initializer if isinstance(initializer, Tensor) else convert_to_tensor(initializer, dtype=dtype)
+                value = (
+                    initializer
+                    if isinstance(initializer, Tensor)
+                    else convert_to_tensor(initializer, dtype=dtype)
+                )
                 initializer, shape = emit("Slice", value, offset, part_shape), None
                 dtype = value.dtype.base_dtype
         with name_scope(None):
@@ -264,7 +274,8 @@ def _takes(function: Callable[..., Any], argument: str) -> bool:
 
 def _exists_message(name: str, found: Any) -> str:
     message = (
-        f"Variable {name} already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in VarScope?"
+        f"Variable {name} already exists, disallowed. "
+        "Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in VarScope?"
     )
     if isinstance(found, ResourceVariable):
         return message
@@ -291,7 +302,8 @@ def bound_initializer(
     if _needs_no_arguments(function):
         return function, None
     raise ValueError(
-        "The initializer passed is not valid. It should be a callable with no arguments and the shape should not be "
+        "The initializer passed is not valid. It should be a callable with no arguments and the shape "
+        "should not be "
         "provided or an instance of `tf.keras.initializers.*' and `shape` should be fully defined."
     )
 

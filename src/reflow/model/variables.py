@@ -1,4 +1,5 @@
-"""Variables and what is done with many of them: the collections, their initializers, reports of what is missing."""
+"""Variables and what is done with many of them: the collections, their initializers, reports of what is
+missing."""
 
 from __future__ import annotations
 
@@ -19,10 +20,11 @@ from reflow.graph.graph import (
 from reflow.model.modes import VariableAggregation, VariableSynchronization
 from reflow.model.reference_variables import RefVariable
 from reflow.model.resource_variables import BaseResourceVariable, ResourceVariable, is_resource_variable
-from reflow.model.variable_base import SaveSliceInfo, Variable
+from reflow.model.variable_base import Variable
+from reflow.model.variable_common import SaveSliceInfo
 from reflow.ops import state
-from reflow.ops.masks import boolean_mask
 from reflow.ops.control import group, no_op
+from reflow.ops.masks import boolean_mask
 
 __all__ = [
     "BaseResourceVariable",
@@ -54,6 +56,9 @@ __all__ = [
 ]
 
 HOLDERS = ("Variable", "VariableV2", "AutoReloadVariable")
+
+
+# Which kind of variable is made
 
 
 def enable_resource_variables() -> None:
@@ -95,7 +100,8 @@ def resource_variables_enabled() -> bool:
 def global_variables(scope: str | None = None) -> list[Any]:
     """The graph's global variables: those that are saved, which variables are unless made otherwise.
 
-    With `scope`, only those whose names match it, a regular expression, from the start; so too in the functions below.
+    With `scope`, only those whose names match it, a regular expression, from the start; so too in the
+    functions below.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default():
@@ -259,10 +265,9 @@ def _held_values() -> list[Any]:
     return [op.outputs[0] for op in get_default_graph().get_operations() if op.type in HOLDERS]
 
 
-def report_uninitialized_variables(
-    var_list: Any = None, name: str = "report_uninitialized_variables"
-) -> Any:
-    """The names of the variables (all global and local ones, or `var_list`) that have no value yet: a string vector.
+def report_uninitialized_variables(var_list: Any = None, name: str = "report_uninitialized_variables") -> Any:
+    """The names of the variables (all global and local ones, or `var_list`) that have no value yet: a string
+    vector.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -282,7 +287,8 @@ def report_uninitialized_variables(
 
 
 def assert_variables_initialized(var_list: Any = None) -> Any:
-    """A tensor that fails to compute, with FailedPreconditionError, while a variable has no value. Deprecated.
+    """A tensor that fails to compute, with FailedPreconditionError, while a variable has no value.
+    Deprecated.
 
     Covers all global and local variables, or `var_list`. Returns None if there are none.
 

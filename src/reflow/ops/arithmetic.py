@@ -451,7 +451,7 @@ def _pow_gradient(op: Any, grad: Any) -> Any:
 
 
 @binary("Pow", broadcasting(_pow_kernel), _pow_gradient)
-def pow(x: Any, y: Any, name: str | None = None) -> Any:  # noqa: A001  (TF's name)
+def pow(x: Any, y: Any, name: str | None = None) -> Any:
     """`x` to the power `y`, elementwise with broadcasting.
 
     InvalidArgumentError in a run that raises an integer to a negative integer.
@@ -553,7 +553,9 @@ def add_n(inputs: Any, name: str | None = None) -> Any:
     array([ 9., 12.], dtype=float32)
     """
     if not inputs or not isinstance(inputs, (list, tuple)):
-        raise ValueError("inputs must be a list of at least one Tensor/IndexedSlices with the same dtype and shape")
+        raise ValueError(
+            "inputs must be a list of at least one Tensor/IndexedSlices with the same dtype and shape"
+        )
     tensors = [convert_to_tensor_or_indexed_slices(x) for x in inputs]
     if len(tensors) > 1:
         return emit("AddN", tensors, name=name)
@@ -610,7 +612,8 @@ def polyval(coeffs: Any, x: Any, name: str | None = None) -> Any:
     with name_scope(name, "polyval", [*coeffs, x]) as scope:
         x = convert_to_tensor(x, name="x")
         if len(coeffs) < 1:
-            return emit("ZerosLike", x, name=scope)
+            known = x.shape.is_fully_defined()
+            return blocks.zeros(x.shape, x.dtype, name=scope) if known else emit("ZerosLike", x, name=scope)
         terms = [convert_to_tensor(c, name=f"coeff_{i}") for i, c in enumerate(coeffs)]
         total = terms[0]
         for term in terms[1:]:

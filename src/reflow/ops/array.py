@@ -1,4 +1,4 @@
-"""Tensors made from nothing or from a shape, what is known of a tensor's shape, and nodes that pass a tensor on."""
+"""Tensors made from nothing or from a shape, the shapes of tensors, and nodes that pass a tensor on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reflow.base.shape import TensorShape, as_shape, unknown_shape
 from reflow.graph import shapes
 from reflow.graph.checks import fail
 from reflow.graph.composite import SparseTensor, SparseTensorValue
-from reflow.graph.constant import constant_value_as_shape
+from reflow.graph.constant import constant_value, constant_value_as_shape
 from reflow.graph.graph import constant, convert_to_tensor, emit, graph_of, name_scope
 from reflow.graph.node import Tensor
 from reflow.graph.registry import op, register
@@ -29,7 +29,12 @@ def keep_dtype(xp: Any, value: Any, like: Any) -> Any:
     return np.asarray(value, like.dtype) if xp is np else value
 
 
-register("Const", shape=lambda node: as_shape(node.attrs["value"].shape), kernel=lambda xp, *, value: value, gradient=None)
+register(
+    "Const",
+    shape=lambda node: as_shape(node.attrs["value"].shape),
+    kernel=lambda xp, *, value: value,
+    gradient=None,
+)
 
 
 # Placeholders
@@ -57,7 +62,7 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
     kernel=lambda xp, x: x,
     gradient=lambda op, grad: [grad],
 )
-def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Tensor:
     """A tensor that may be fed, and is `input` in runs that do not.
 
     >>> import reflow as tf
@@ -115,7 +120,9 @@ def sum_of_all(x: Any) -> Tensor:
 def emit_range(start: Any, limit: Any, delta: Any = 1, name: str = "range") -> Tensor:
     """`tf.range` of int32 with its nodes, whose arguments become constants in its own scope."""
     with name_scope(name) as scope:
-        parts = [convert_to_tensor(v, name=n) for v, n in ((start, "start"), (limit, "limit"), (delta, "delta"))]
+        parts = [
+            convert_to_tensor(v, name=n) for v, n in ((start, "start"), (limit, "limit"), (delta, "delta"))
+        ]
         return emit("Range", *parts, name=scope)  # type: ignore[no-any-return]
 
 
@@ -185,12 +192,15 @@ def _filled(value: Any, shape: Any, dtype: dtypes.DType, name: str | None, defau
 def _is_small(shape: Any) -> bool:
     """Whether a shape is known, and of fewer elements than a `Fill` is worth.
 
-    When a tensor is among the sizes TensorFlow compares their product in the graph: nodes that nothing uses, but they count.
+    When a tensor is among the sizes TensorFlow compares their product in the graph: nodes that nothing
+    uses, but that count.
     """
     if isinstance(shape, TensorShape):
         count = shape.num_elements()
         return count is not None and count < SMALL
-    items = list(shape) if isinstance(shape, (list, tuple)) else np.ravel(getattr(shape, "value", shape)).tolist()
+    if not isinstance(shape, (list, tuple)) and np.ndim(shape) == 0:
+        return False
+    items = list(shape)
     if any(isinstance(i, Tensor) or hasattr(i, "_as_tensor") for i in items):
         functools.reduce(operator.mul, items) < SMALL  # noqa: B015
         return False
@@ -271,15 +281,12 @@ def _one_hot_shape(node: Any) -> TensorShape:
         return unknown_shape()
     if not -1 <= axis <= len(sizes):
         raise ValueError(f"Expected axis to be -1 or between [0, {len(sizes)}] but axis is {axis}")
-    (depth,) = constant_value_as_shape(_as_vector(node.inputs[1])).ints or (None,)
+    known = constant_value(node.inputs[1])
+    depth = None if known is None else int(np.ravel(known)[0])
+    if depth is not None and depth < 0:
+        raise ValueError(f"depth must be non-negative, got {depth}")
     at = len(sizes) if axis == -1 else axis
     return TensorShape.of((*sizes[:at], depth, *sizes[at:]))
-
-
-def _as_vector(scalar: Tensor) -> Any:
-    """The value of a scalar tensor as an array of one element, or the tensor when it is not known."""
-    from_graph = shapes.constant_value(scalar)
-    return scalar if from_graph is None else np.reshape(from_graph, [1])
 
 
 def _one_hot_kernel(xp: Any, indices: Any, depth: Any, on: Any, off: Any, *, axis: int) -> Any:
@@ -298,7 +305,7 @@ def one_hot(
     dtype: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """For each index, a row of `off_value` (0) with `on_value` (1) at the index; all off when it is not in [0, depth).
+    """For each index, a row of `off_value` (0) with `on_value` (1) at the index, if it is in [0, depth).
 
     Args:
         indices: integers of any shape.
@@ -328,7 +335,9 @@ def one_hot(
 def _one_hot_dtype(on: Any, off: Any, wanted: Any) -> Any:
     for dtype, what in ((on, "on_value"), (off, "off_value")):
         if dtype is not None and wanted is not None and dtype != dtypes.as_dtype(wanted):
-            raise TypeError(f"dtype {dtype!r} of {what} does not match dtype parameter {dtypes.as_dtype(wanted)!r}")
+            raise TypeError(
+                f"dtype {dtype!r} of {what} does not match dtype parameter {dtypes.as_dtype(wanted)!r}"
+            )
     if on is not None and off is not None and on != off:
         raise TypeError(f"dtype {on!r} of on_value does not match dtype {off!r} of off_value")
     return on or off or wanted or dtypes.float32
@@ -346,7 +355,7 @@ def _shape_of_shape(node: Any) -> list[TensorShape]:
 
 
 @op("Shape", shape=_shape_of_shape, kernel=_shape_kernel, gradient=None)
-def shape(input: Any, name: str | None = None, out_type: Any = dtypes.int32) -> Tensor:  # noqa: A002
+def shape(input: Any, name: str | None = None, out_type: Any = dtypes.int32) -> Tensor:
     """The shape of a tensor as an integer vector; a constant when it is known.
 
     >>> import reflow as tf
@@ -357,7 +366,7 @@ def shape(input: Any, name: str | None = None, out_type: Any = dtypes.int32) -> 
     return _shape(input, name, out_type, True)
 
 
-def shape_v2(input: Any, out_type: Any = dtypes.int32, name: str | None = None) -> Tensor:  # noqa: A002
+def shape_v2(input: Any, out_type: Any = dtypes.int32, name: str | None = None) -> Tensor:
     """`shape` with the argument order of TensorFlow 2."""
     return _shape(input, name, out_type, True)
 
@@ -378,7 +387,7 @@ def _shape(value: Any, name: str | None, out_type: Any, optimize: bool) -> Tenso
     kernel=lambda xp, *values, out_type: tuple(_shape_kernel(xp, v, out_type=out_type) for v in values),
     gradient=None,
 )
-def shape_n(input: Any, out_type: Any = dtypes.int32, name: str | None = None) -> list[Tensor]:  # noqa: A002
+def shape_n(input: Any, out_type: Any = dtypes.int32, name: str | None = None) -> list[Tensor]:
     """The shapes of several tensors of one type.
 
     >>> import reflow as tf
@@ -394,7 +403,7 @@ def _size_kernel(xp: Any, x: Any, *, out_type: dtypes.DType) -> Any:
 
 
 @op("Size", shape=shapes.scalar, kernel=_size_kernel, gradient=None)
-def size(input: Any, name: str | None = None, out_type: Any = dtypes.int32) -> Tensor:  # noqa: A002
+def size(input: Any, name: str | None = None, out_type: Any = dtypes.int32) -> Tensor:
     """The number of elements of a tensor; a constant when it is known.
 
     >>> import reflow as tf
@@ -412,13 +421,13 @@ def size(input: Any, name: str | None = None, out_type: Any = dtypes.int32) -> T
         return emit("Size", input, out_type=out_type, name=scope)  # type: ignore[no-any-return]
 
 
-def size_v2(input: Any, out_type: Any = dtypes.int32, name: str | None = None) -> Tensor:  # noqa: A002
+def size_v2(input: Any, out_type: Any = dtypes.int32, name: str | None = None) -> Tensor:
     """`size` with the argument order of TensorFlow 2."""
     return size(input, name, out_type)
 
 
 @op("Rank", shape=shapes.scalar, kernel=lambda xp, x: np.array(x.ndim, np.int32), gradient=None)
-def rank(input: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def rank(input: Any, name: str | None = None) -> Tensor:
     """The number of dimensions of a tensor as an int32; a constant when it is known.
 
     >>> import reflow as tf
@@ -450,6 +459,14 @@ def _broadcast_to_shape(node: Any) -> TensorShape:
     return target
 
 
+def _broadcast_to_kernel(xp: Any, x: Any, sizes: Any) -> Any:
+    target = tuple(sizes.tolist())
+    pairs = zip(reversed(x.shape), reversed(target), strict=False)
+    if len(x.shape) > len(target) or any(a not in (1, b) for a, b in pairs):
+        fail(f"Incompatible shapes: {list(x.shape)} vs. {list(target)}")
+    return xp.broadcast_to(x, target)
+
+
 def _broadcast_to_gradient(op: Any, grad: Any) -> list[Any]:
     own = shape(op.inputs[0])
     _, axes = emit("BroadcastGradientArgs", op.inputs[1], own)
@@ -459,11 +476,11 @@ def _broadcast_to_gradient(op: Any, grad: Any) -> list[Any]:
 @op(
     "BroadcastTo",
     shape=_broadcast_to_shape,
-    kernel=lambda xp, x, shape: xp.broadcast_to(x, tuple(shape.tolist())),
+    kernel=_broadcast_to_kernel,
     gradient=_broadcast_to_gradient,
     static=(1,),
 )
-def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
     """`input` repeated along its dimensions of size 1, and new leading ones, to `shape`.
 
     Raises:
@@ -514,7 +531,7 @@ def _identity_gradient(op: Any, grad: Any) -> list[Any]:
 
 
 @op("Identity", shape=shapes.unchanged, kernel=_same, gradient=_identity_gradient)
-def identity(input: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def identity(input: Any, name: str | None = None) -> Tensor:
     """A tensor with the value of `input`: a name, or a point to hang control dependencies on.
 
     >>> import reflow as tf
@@ -534,7 +551,7 @@ register("Snapshot", shape=shapes.unchanged, kernel=_same, gradient=_identity_gr
     kernel=lambda xp, *values: values,
     gradient=lambda op, *grads: list(grads),
 )
-def identity_n(input: Any, name: str | None = None) -> list[Tensor]:  # noqa: A002
+def identity_n(input: Any, name: str | None = None) -> list[Tensor]:
     """The values of several tensors, none of which is there before all are.
 
     >>> import reflow as tf
@@ -546,7 +563,7 @@ def identity_n(input: Any, name: str | None = None) -> list[Tensor]:  # noqa: A0
 
 
 @op("StopGradient", shape=shapes.unchanged, kernel=_same, gradient=None)
-def stop_gradient(input: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def stop_gradient(input: Any, name: str | None = None) -> Tensor:
     """A tensor with the value of `input` that gradients take for a constant.
 
     >>> import reflow as tf
@@ -563,13 +580,13 @@ def _refuse_gradient(op: Any, grad: Any) -> Any:
 
 
 @op("PreventGradient", shape=shapes.unchanged, kernel=_same, gradient=_refuse_gradient)
-def prevent_gradient(input: Any, message: str = "", name: str | None = None) -> Tensor:  # noqa: A002
-    """A tensor with the value of `input`; asking for a gradient through it is a LookupError with `message`."""
+def prevent_gradient(input: Any, message: str = "", name: str | None = None) -> Tensor:
+    """A tensor with the value of `input`; a gradient through it is a LookupError with `message`."""
     return emit("PreventGradient", input, message=message, name=name)  # type: ignore[no-any-return]
 
 
 @op("GuaranteeConst", shape=shapes.unchanged, kernel=_same, gradient=None)
-def guarantee_const(input: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def guarantee_const(input: Any, name: str | None = None) -> Tensor:
     """A tensor with the value of `input`, of which the program says that it never changes."""
     return emit("GuaranteeConst", input, name=name)  # type: ignore[no-any-return]
 

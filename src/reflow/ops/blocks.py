@@ -111,10 +111,10 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return emit("Select", condition, x, y)
 
 
-def transpose(x: Any, perm: Any = None, conjugate: bool = False) -> Any:
+def transpose(x: Any, perm: Any = None, conjugate: bool = False, name: str | None = None) -> Any:
     """`x` with its axes in the order `perm`; without it, in reverse."""
     kind = "ConjugateTranspose" if conjugate and x.dtype.is_complex else "Transpose"
-    with name_scope(None, "transpose", [x]) as scope:
+    with name_scope(name, "transpose", [x]) as scope:
         if perm is not None:
             return emit(kind, x, perm, name=scope)
         if x.shape.ndims:

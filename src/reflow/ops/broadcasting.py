@@ -8,7 +8,7 @@ import numpy as np
 
 from reflow.base import dtypes
 from reflow.graph.checks import fail
-from reflow.graph.graph import constant, emit, get_default_graph, name_scope
+from reflow.graph.graph import convert_to_tensor, emit, get_default_graph, name_scope
 from reflow.graph.node import Tensor
 from reflow.graph.registry import register
 from reflow.graph.shapes import vector
@@ -113,8 +113,8 @@ def _int32(x: Any) -> Any:
     """`x` as an int32 tensor; of Python numbers a constant, named as the input of a cast."""
     if isinstance(x, Tensor):
         return blocks.cast(x, dtypes.int32)
-    with name_scope("Cast"):
-        return constant(x, dtypes.int32, name="x")
+    with name_scope("Cast") as scope:
+        return blocks.cast(convert_to_tensor(x, name="x"), dtypes.int32, name=scope)
 
 
 def tile_scaling(shape: Any, kept: Any) -> Any:
@@ -126,8 +126,9 @@ def known_tiling(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[tuple[i
     """`kept_shape` and `tile_scaling` of a known shape and axes, worked out once in a graph."""
     known = get_default_graph().runtime.setdefault("reduced shapes", {})
     if (shape, axes) not in known:
-        tile_scaling(shape, kept_shape(shape, axes))
+        kept_shape(shape, axes)
         reduced = {a % len(shape) for a in axes}
         kept = tuple(1 if i in reduced else d for i, d in enumerate(shape))
+        tile_scaling(shape, kept)
         known[shape, axes] = kept, tuple(d // max(k, 1) for d, k in zip(shape, kept, strict=True))
     return known[shape, axes]  # type: ignore[no-any-return]

@@ -34,7 +34,9 @@ INEXACT = (
 
 def _cast_array(xp: Any, x: Any, *, DstT: Any) -> Any:  # noqa: N803  (the attribute's name)
     if dtypes.string in (DstT, dtypes.as_dtype(x.dtype)):
-        fail(f"Cast {dtypes.as_dtype(x.dtype).name} to {DstT.name} is not supported", errors.UnimplementedError)
+        fail(
+            f"Cast {dtypes.as_dtype(x.dtype).name} to {DstT.name} is not supported", errors.UnimplementedError
+        )
     target = np.dtype(DstT.as_numpy_dtype)
     kind = x.dtype.kind if x.dtype.name != "bfloat16" else "f"
     if kind == "c" and target.kind != "c":
@@ -104,10 +106,11 @@ def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Any:
     with name_scope(name, "saturate_cast", [value]) as scope:
         value = convert_to_tensor(value, name="value")
         target, source = dtypes.as_dtype(dtype).base_dtype, value.dtype.base_dtype
-        if source.min < target.min:
-            value = emit("Maximum", value, convert_to_tensor(target.min, dtype=source, name="min"))
-        if source.max > target.max:
-            value = emit("Minimum", value, convert_to_tensor(target.max, dtype=source, name="max"))
+        number = int if source.is_integer else float  # Python's numbers compare without overflow
+        if float(source.min) < float(target.min):
+            value = emit("Maximum", value, convert_to_tensor(number(target.min), dtype=source, name="min"))
+        if float(source.max) > float(target.max):
+            value = emit("Minimum", value, convert_to_tensor(number(target.max), dtype=source, name="max"))
         return cast(value, target, name=scope)
 
 
@@ -200,7 +203,7 @@ def _size_ratio(source: Any, target: Any) -> float:
     return source.size / target.size  # type: ignore[no-any-return]
 
 
-def _bitcast_kernel(xp: Any, x: Any, *, type: Any) -> Any:  # noqa: A002  (the attribute's name)
+def _bitcast_kernel(xp: Any, x: Any, *, type: Any) -> Any:
     target = np.dtype(type.as_numpy_dtype)
     ratio = x.dtype.itemsize / target.itemsize
     if ratio == 1:
@@ -213,7 +216,7 @@ def _bitcast_kernel(xp: Any, x: Any, *, type: Any) -> Any:  # noqa: A002  (the a
 
 
 @op("Bitcast", shape=_bitcast_shape, kernel=_bitcast_kernel, gradient=None)
-def bitcast(input: Any, type: Any, name: str | None = None) -> Any:  # noqa: A002  (TF's names)
+def bitcast(input: Any, type: Any, name: str | None = None) -> Any:
     """The bits of `input` read as numbers of another type.
 
     A type with fewer bytes adds a last dimension, one with more takes up the last dimension.
@@ -246,7 +249,7 @@ def _complex_gradient(op: Any, grad: Any) -> Any:
 
 
 @op("Complex", shape=shapes.broadcast, kernel=broadcasting(_complex_array), gradient=_complex_gradient)
-def complex(real: Any, imag: Any, name: str | None = None) -> Any:  # noqa: A001  (TF's name)
+def complex(real: Any, imag: Any, name: str | None = None) -> Any:
     """Complex numbers of given real and imaginary parts, both float32 or both float64 (TypeError otherwise).
 
     >>> import reflow as tf
@@ -271,7 +274,7 @@ def _real_gradient(op: Any, grad: Any) -> Any:
 
 
 @op("Real", shape=shapes.unchanged, kernel=lambda xp, x: xp.real(x), gradient=_real_gradient)
-def real(input: Any, name: str | None = None) -> Any:  # noqa: A002  (TF's name)
+def real(input: Any, name: str | None = None) -> Any:
     """The real part of each element; of a real tensor the tensor itself.
 
     >>> import reflow as tf
@@ -290,7 +293,7 @@ def _imag_gradient(op: Any, grad: Any) -> Any:
 
 
 @op("Imag", shape=shapes.unchanged, kernel=lambda xp, x: xp.imag(x), gradient=_imag_gradient)
-def imag(input: Any, name: str | None = None) -> Any:  # noqa: A002  (TF's name)
+def imag(input: Any, name: str | None = None) -> Any:
     """The imaginary part of each element; zeros for a real tensor.
 
     >>> import reflow as tf
@@ -322,7 +325,7 @@ def _angle_kernel(xp: Any, x: Any) -> Any:
 
 
 @op("Angle", shape=shapes.unchanged, kernel=quiet(_angle_kernel), gradient=_angle_gradient)
-def angle(input: Any, name: str | None = None) -> Any:  # noqa: A002  (TF's name)
+def angle(input: Any, name: str | None = None) -> Any:
     """The argument of each element, in (-pi, pi]; zeros for a real tensor.
 
     >>> import reflow as tf

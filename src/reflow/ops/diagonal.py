@@ -11,23 +11,17 @@ from reflow.base import dtypes
 from reflow.base.shape import TensorShape, unknown_shape
 from reflow.graph import shapes
 from reflow.graph.checks import fail
-from reflow.graph.constant import constant_value
-from reflow.graph.graph import convert_to_tensor, emit, name_scope
+from reflow.graph.graph import colocate_with, convert_to_tensor, emit, name_scope
 from reflow.graph.node import Tensor
-from reflow.graph.registry import op, register
-from reflow.ops.array import ones, shape, zeros, zeros_like
+from reflow.graph.registry import op
+from reflow.ops.array import ones, rank, shape, zeros, zeros_like
+from reflow.ops.grids import all_axes
 from reflow.ops.joining import concat
 
 # Tensors as matrices: the diagonal of a tensor of rank 2n
 
 
 def _diag_kernel(xp: Any, x: Any) -> Any:
-    flat = x.reshape(-1)
-    return (xp.eye(flat.size, dtype=x.dtype) * flat).reshape(x.shape * 2) if x.size else xp.zeros(x.shape * 2, x.dtype)
-
-
-def _diag_clean(xp: Any, x: Any) -> Any:
-    """Like the product with an identity matrix, but infinite elements leave zeros elsewhere."""
     flat = x.reshape(-1)
     mask = np.eye(flat.size, dtype=bool)
     return xp.where(mask, flat, xp.zeros((), x.dtype)).reshape(x.shape * 2)
@@ -40,7 +34,7 @@ def _diag_shape(node: Any) -> TensorShape:
     return x.concatenate(x)  # type: ignore[no-any-return]
 
 
-@op("Diag", shape=_diag_shape, kernel=_diag_clean, gradient=lambda op, grad: [emit("DiagPart", grad)])
+@op("Diag", shape=_diag_shape, kernel=_diag_kernel, gradient=lambda op, grad: [emit("DiagPart", grad)])
 def diag(diagonal: Any, name: str | None = None) -> Tensor:
     """A tensor of twice the rank with `diagonal` on its diagonal: `y[i, ..., i, ...] = diagonal[i, ...]`.
 
@@ -72,7 +66,7 @@ def _diag_part_kernel(xp: Any, x: Any) -> Any:
 
 
 @op("DiagPart", shape=_diag_part_shape, kernel=_diag_part_kernel, gradient=lambda op, grad: [diag(grad)])
-def diag_part(input: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def diag_part(input: Any, name: str | None = None) -> Tensor:
     """The diagonal that `diag` would put there: `y[i, ...] = input[i, ..., i, ...]`.
 
     >>> import reflow as tf
@@ -89,9 +83,9 @@ def diag_part(input: Any, name: str | None = None) -> Tensor:  # noqa: A002
 def _band_kernel(xp: Any, x: Any, lower: Any, upper: Any) -> Any:
     rows, columns = x.shape[-2:]
     low, up = int(lower), int(upper)
-    for count, size, what in ((low, rows, "num_lower"), (up, columns, "num_upper")):
+    for count, size, what, of in ((low, rows, "num_lower", "rows"), (up, columns, "num_upper", "columns")):
         if count > size:
-            fail(f"{what} must be negative or less or equal to number of {'rows' if size is rows else 'columns'} ({size}) got: {count}")
+            fail(f"{what} must be negative or less or equal to number of {of} ({size}) got: {count}")
     distance = np.arange(columns) - np.arange(rows)[:, None]
     inside = ((low < 0) | (-distance <= low)) & ((up < 0) | (distance <= up))
     return xp.where(inside, x, xp.zeros((), x.dtype))
@@ -102,7 +96,7 @@ def _band_gradient(op: Any, grad: Any) -> list[Any]:
 
 
 @op("MatrixBandPart", shape=shapes.unchanged, kernel=_band_kernel, gradient=_band_gradient, static=(1, 2))
-def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | None = None) -> Tensor:
     """Matrices with zeros outside a band around the diagonal.
 
     Args:
@@ -134,7 +128,12 @@ def _matrix_diag_kernel(xp: Any, x: Any) -> Any:
     gradient=lambda op, grad: [emit("MatrixDiagPart", grad, name="diag_part")],
 )
 def matrix_diag(
-    diagonal: Any, name: str = "diag", k: Any = 0, num_rows: Any = -1, num_cols: Any = -1, padding_value: Any = 0
+    diagonal: Any,
+    name: str = "diag",
+    k: Any = 0,
+    num_rows: Any = -1,
+    num_cols: Any = -1,
+    padding_value: Any = 0,
 ) -> Tensor:
     """Square matrices with the last dimension of `diagonal` on their diagonals.
 
@@ -177,7 +176,7 @@ def _matrix_diag_part_gradient(op: Any, grad: Any) -> list[Any]:
     kernel=lambda xp, x: xp.diagonal(x, axis1=-2, axis2=-1),
     gradient=_matrix_diag_part_gradient,
 )
-def matrix_diag_part(input: Any, name: str = "diag_part", k: Any = 0, padding_value: Any = 0) -> Tensor:  # noqa: A002
+def matrix_diag_part(input: Any, name: str = "diag_part", k: Any = 0, padding_value: Any = 0) -> Tensor:
     """The diagonals of matrices in the last two dimensions.
 
     Args:
@@ -210,7 +209,9 @@ def _set_diag_kernel(xp: Any, x: Any, diagonal: Any) -> Any:
     rows, columns = x.shape[-2:]
     length = min(rows, columns)
     if diagonal.shape != (*x.shape[:-2], length):
-        fail(f"The diagonal's shape {list(diagonal.shape)} does not fit that of the matrices, {list(x.shape)}")
+        fail(
+            f"The diagonal's shape {list(diagonal.shape)} does not fit that of the matrices, {list(x.shape)}"
+        )
     mask = np.eye(rows, columns, dtype=bool)
     spread = xp.pad(diagonal, [(0, 0)] * (x.ndim - 2) + [(0, max(rows, columns) - length)])
     return xp.where(mask, spread[..., :rows, None], x)
@@ -231,18 +232,16 @@ def _set_diag_gradient(op: Any, grad: Any) -> list[Any]:
 
 def _diagonal_shape(grad: Any) -> Tensor:
     """The shape of the diagonals of matrices whose shapes only the run knows."""
-    from_graph = grad.graph
-    with from_graph.colocate_with(grad):
-        sizes = shape(grad)
-        count = emit_rank(grad)
+    with colocate_with(grad):
+        sizes, count = shape(grad), rank(grad)
         lead = emit("Slice", sizes, [0], [count - 2])
         matrix = emit("Slice", sizes, [count - 2], [2])
-        length = emit("Min", matrix, _first_axis())
+        length = emit("Min", matrix, all_axes(matrix))
         return concat([lead, [length]], 0)
 
 
 @op("MatrixSetDiag", shape=_set_diag_shape, kernel=_set_diag_kernel, gradient=_set_diag_gradient)
-def matrix_set_diag(input: Any, diagonal: Any, name: str = "set_diag", k: Any = 0) -> Tensor:  # noqa: A002
+def matrix_set_diag(input: Any, diagonal: Any, name: str = "set_diag", k: Any = 0) -> Tensor:
     """Matrices with their diagonals replaced.
 
     Args:
@@ -258,7 +257,11 @@ def matrix_set_diag(input: Any, diagonal: Any, name: str = "set_diag", k: Any = 
 
 
 def eye(
-    num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = dtypes.float32, name: str | None = None
+    num_rows: Any,
+    num_columns: Any = None,
+    batch_shape: Any = None,
+    dtype: Any = dtypes.float32,
+    name: str | None = None,
 ) -> Tensor:
     """The identity matrix, or a batch of them.
 

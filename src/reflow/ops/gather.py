@@ -35,7 +35,9 @@ def _gather_shape(node: Any) -> TensorShape:
         return unknown_shape(len(params) + len(indices) - 1 - batch)
     axis = int(value)
     if not -len(params) <= axis < len(params):
-        raise ValueError(f"Shape must be at least rank {axis + 1 if axis >= 0 else -axis} but is rank {len(params)}")
+        raise ValueError(
+            f"Shape must be at least rank {axis + 1 if axis >= 0 else -axis} but is rank {len(params)}"
+        )
     at = axis % len(params)
     if batch > at:
         raise ValueError(f"batch_dims ({batch}) must be less than or equal to axis ({at})")
@@ -126,8 +128,9 @@ def _batch_sums(whole: Tensor, values: Tensor, indices: Tensor, batch: int, rows
     if batch:
         sizes = shape(values)
         outer, inner = sizes[:batch], sizes[batch:][1:]
+        batches = emit("Prod", outer, [0], keep_dims=False)
         flat = concat([[-1], inner], 0)
-        rows = rows * emit("Prod", outer, [0], keep_dims=False)
+        rows = rows * batches
         dtype = indices.dtype.base_dtype
         own = whole if dtype == whole.dtype else emit("Cast", whole, DstT=dtype)
         indices = _batch_indices(own, ones((), dtype), indices, batch)
@@ -247,7 +250,9 @@ def _gather_nd_shape(node: Any) -> TensorShape:
     if params is None or indices is None or indices[-1] is None:
         return unknown_shape()
     if indices[-1] > len(params):
-        raise ValueError(f"indices.shape[-1] must be <= params.rank, but saw indices shape: {indices} and params shape: {params}")
+        raise ValueError(
+            f"indices.shape[-1] must be <= params.rank, but saw indices shape: {indices} and params shape: {params}"
+        )
     return TensorShape.of((*indices[:-1], *params[indices[-1] :]))
 
 
@@ -336,8 +341,8 @@ def _with_batch_coordinates(indices: Tensor, sizes: Tensor, batch_shape: Tensor,
     columns = [reshape(x, (-1,)) for x in meshgrid(*numbers, indexing="ij")]
     grid = transpose(stack(columns, axis=0))
     grid_shape = shape(grid)
-    middle = ones(inner_rank, dtypes.int32)
-    grid = reshape(grid, concat([grid_shape[:1], middle, grid_shape[1:]], axis=0))
+    layout = [grid_shape[:1], ones(inner_rank, dtypes.int32), grid_shape[1:]]
+    grid = reshape(grid, concat(layout, axis=0))
     grid = tile(grid, concat(((1,), inner, (1,)), axis=0))
     own = reshape(indices, concat(([count], sizes[batch:]), axis=0))
     return concat((grid, own), axis=-1)
@@ -491,6 +496,6 @@ def tensor_scatter_sub(tensor: Any, indices: Any, updates: Any, name: str | None
     kernel=lambda xp, x, indices, updates: scattered(xp, x, indices, updates, "add"),
     gradient=lambda op, grad: [grad, None, gather_nd(grad, op.inputs[1])],
 )
-def scatter_nd_non_aliasing_add(input: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def scatter_nd_non_aliasing_add(input: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
     """`input` with `updates` added at the coordinates `indices`."""
     return emit("ScatterNdNonAliasingAdd", input, indices, updates, name=name)  # type: ignore[no-any-return]

@@ -42,7 +42,9 @@ def _pack_kernel(xp: Any, *values: Any, axis: int) -> Any:
     first = values[0].shape
     for i, v in enumerate(values):
         if v.shape != first:
-            fail(f"Shapes of all inputs must match: values[0].shape = {list(first)} != values[{i}].shape = {list(v.shape)}")
+            fail(
+                f"Shapes of all inputs must match: values[0].shape = {list(first)} != values[{i}].shape = {list(v.shape)}"
+            )
     return xp.stack(values, axis=axis)
 
 
@@ -65,7 +67,11 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
     """
     if axis == 0:
         try:
-            return convert_to_tensor(values, name=name) if isinstance(values, Tensor) else _converted(values, name)
+            return (
+                convert_to_tensor(values, name=name)
+                if isinstance(values, Tensor)
+                else _converted(values, name)
+            )
         except (TypeError, ValueError):
             pass  # shapes or types that a constant cannot have: Pack says what is wrong
     ndims = convert_to_tensor(values[0], name=name).shape.ndims
@@ -169,7 +175,9 @@ def _concat_shape_of(values: Sequence[Tensor], axis: Any) -> TensorShape:
     if axis is None:
         return unknown_shape(ndims)
     if ndims == 0 or not -ndims <= axis < ndims:
-        raise ValueError(f"Expected concatenating dimensions in the range [{-ndims}, {ndims}), but got {axis}")
+        raise ValueError(
+            f"Expected concatenating dimensions in the range [{-ndims}, {ndims}), but got {axis}"
+        )
     at = axis % ndims
     rest = unknown_shape(ndims - 1)
     for s in known:
@@ -178,7 +186,9 @@ def _concat_shape_of(values: Sequence[Tensor], axis: Any) -> TensorShape:
             rest = rest.merge_with(others)
         except ValueError:
             pair = next(p for p in zip(rest.ints, others.ints, strict=True) if None not in p and p[0] != p[1])
-            raise ValueError(f"Dimension {at} in both shapes must be equal, but are {pair[0]} and {pair[1]}") from None
+            raise ValueError(
+                f"Dimension {at} in both shapes must be equal, but are {pair[0]} and {pair[1]}"
+            ) from None
     sizes = [None if v.shape.ints is None else v.shape.ints[at] for v in values]
     total = None if None in sizes else sum(sizes)
     return TensorShape.of((*rest.ints[:at], total, *rest.ints[at:]))
@@ -200,7 +210,10 @@ def joined(xp: Any, values: Sequence[Any], axis: int) -> Any:
         fail(f"ConcatOp : Expected concatenating dimensions in the range [{-ndims}, {ndims}), but got {axis}")
     at = axis % ndims
     for i, v in enumerate(values):
-        if v.ndim != ndims or v.shape[:at] + v.shape[at + 1 :] != values[0].shape[:at] + values[0].shape[at + 1 :]:
+        if (
+            v.ndim != ndims
+            or v.shape[:at] + v.shape[at + 1 :] != values[0].shape[:at] + values[0].shape[at + 1 :]
+        ):
             fail(
                 f"ConcatOp : Dimensions of inputs should match: shape[0] = {list(values[0].shape)} "
                 f"vs. shape[{i}] = {list(v.shape)}"
@@ -291,12 +304,14 @@ def _concat_parts(values: Sequence[Tensor], axis: Tensor, grad: Any) -> list[Any
     sizes = _known_sizes(values)
     if len(sizes) > MANY_PARTS:
         lengths = squeeze(emit("Slice", stack(sizes, axis=1), [at, 0], [1, -1]))
-        return split(grad, lengths, at)
+        return split(grad, lengths, at, num=len(sizes))
     begins = emit("ConcatOffset", at, sizes)
     return [emit("Slice", grad, begin, length) for begin, length in zip(begins, sizes, strict=True)]
 
 
-def _concat_parts_of_rows(values: Sequence[Tensor], axis: Tensor, at: Tensor, grad: IndexedSlices) -> list[Any]:
+def _concat_parts_of_rows(
+    values: Sequence[Tensor], axis: Tensor, at: Tensor, grad: IndexedSlices
+) -> list[Any]:
     static = _axis_value(axis)
     if static is None:
         raise ValueError("Can only compute IndexedSlices gradient with statically-known concat_dim")
@@ -397,7 +412,9 @@ def _completed(lengths: list[Any], total: int | None) -> list[int | None]:
         return [None if n == -1 else n for n in lengths]
     missing = lengths.count(-1)
     if missing > 1 or fixed > total or (not missing and fixed != total):
-        raise ValueError(f"The sizes {lengths} of a split do not add up to {total}, the size of the dimension")
+        raise ValueError(
+            f"The sizes {lengths} of a split do not add up to {total}, the size of the dimension"
+        )
     return [total - fixed if n == -1 else n for n in lengths]
 
 

@@ -203,7 +203,7 @@ def _lu_xla(jnp: Any, a: Any, *, output_idx_type: Any) -> tuple[Any, Any]:
     return lu, order.astype(output_idx_type.as_numpy_dtype)
 
 
-@op("Lu", shape=_lu_shape, kernel=_lu_kernel, xla=_lu_xla, gradient=None)
+@op("Lu", shape=_lu_shape, kernel=_lu_kernel, xla=_lu_xla)
 def lu(input: Any, output_idx_type: Any = dtypes.int32, name: str | None = None) -> Lu:
     """The LU decompositions of square matrices [..., m, m].
 
@@ -472,7 +472,7 @@ def _logm_host(ctx: Any, a: Any) -> Any:
     return _by_matrix(logm, a)
 
 
-@op("MatrixLogarithm", shape=mats.square_matrices, host=_logm_host, gradient=None)
+@op("MatrixLogarithm", shape=mats.square_matrices, host=_logm_host)
 def matrix_logarithm(input: Any, name: str | None = None) -> Any:
     """The principal logarithms of square matrices [..., m, m] of complex64 or complex128.
 

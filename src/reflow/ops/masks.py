@@ -12,7 +12,7 @@ from reflow.graph.checks import fail
 from reflow.graph.composite import IndexedSlices
 from reflow.graph.graph import convert_to_tensor, emit, name_scope
 from reflow.graph.node import Tensor
-from reflow.graph.registry import op, register
+from reflow.graph.registry import register
 from reflow.ops.array import broadcast_to, keep_dtype, ones, rank, shape, zeros, zeros_like
 from reflow.ops.gather import gather
 from reflow.ops.grids import all_axes, sequence_mask
@@ -61,7 +61,9 @@ def _select_kernel(xp: Any, condition: Any, x: Any, y: Any) -> Any:
         fail(f"'then' and 'else' must have the same size.  but received: {list(x.shape)} vs. {list(y.shape)}")
     if condition.ndim and condition.shape != x.shape:
         if condition.ndim != 1 or x.ndim < 1 or condition.shape[0] != x.shape[0]:
-            fail(f"The condition's shape {list(condition.shape)} does not fit that of 'then', {list(x.shape)}")
+            fail(
+                f"The condition's shape {list(condition.shape)} does not fit that of 'then', {list(x.shape)}"
+            )
         condition = condition.reshape((-1,) + (1,) * (x.ndim - 1))
     return keep_dtype(xp, xp.where(condition, x, y), x)
 
@@ -85,16 +87,16 @@ def _select_v2_shape(node: Any) -> TensorShape:
 def _select_v2_gradient(op: Any, grad: Any) -> list[Any]:
     condition, x, y = op.inputs
     blank = zeros([], dtype=grad.dtype.base_dtype)
-    return [
-        None,
-        _reduced_to(emit("SelectV2", condition, grad, blank), x),
-        _reduced_to(emit("SelectV2", condition, blank, grad), y),
-    ]
+    dx = emit("SelectV2", condition, grad, blank)
+    sx, whole = shape(x), shape(op.outputs[0])
+    dx = _reduced_to(dx, sx, whole)
+    dy = emit("SelectV2", condition, blank, grad)
+    return [None, dx, _reduced_to(dy, shape(y), whole)]
 
 
-def _reduced_to(grad: Tensor, x: Tensor) -> Tensor:
-    own, whole = shape(x), shape(grad)
-    _, axes = emit("BroadcastGradientArgs", whole, own)
+def _reduced_to(grad: Tensor, own: Tensor, whole: Tensor) -> Tensor:
+    """The gradient of the branch of shape `own`, summed where it was broadcast."""
+    axes, _ = emit("BroadcastGradientArgs", own, whole)
     return emit("Reshape", emit("Sum", grad, axes, keep_dims=True), own)  # type: ignore[no-any-return]
 
 
@@ -212,7 +214,7 @@ def sparse_mask(a: IndexedSlices, mask_indices: Any, name: str | None = None) ->
 # Repetition of single elements
 
 
-def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Tensor:  # noqa: A002
+def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Tensor:
     """Each element of `input` (slice, when `axis` is given) repeated `repeats` times, a number for each or one for all.
 
     >>> import reflow as tf
@@ -221,7 +223,7 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
     [7 9 9]
     """
     if axis is None:
-        input, axis = reshape(input, [-1]), 0  # noqa: A001
+        input, axis = reshape(input, [-1]), 0
     if not isinstance(axis, int):
         raise TypeError(f"axis must be an int; got {type(axis).__name__}")
     with name_scope(name, "Repeat", [input, repeats]):

@@ -45,8 +45,13 @@ def _as_complex(real: Any) -> Any:
 
 
 @op("Abs", shape=shapes.unchanged, kernel=lambda xp, x: xp.abs(x), gradient=_abs_gradient)
-@op("ComplexAbs", shape=shapes.unchanged, kernel=quiet(lambda xp, x: xp.abs(x)), gradient=_complex_abs_gradient)
-def abs(x: Any, name: str | None = None) -> Any:  # noqa: A001  (TF's name)
+@op(
+    "ComplexAbs",
+    shape=shapes.unchanged,
+    kernel=quiet(lambda xp, x: xp.abs(x)),
+    gradient=_complex_abs_gradient,
+)
+def abs(x: Any, name: str | None = None) -> Any:
     """The absolute value of each element; of complex elements the magnitude, a real number.
 
     >>> import reflow as tf
@@ -133,7 +138,7 @@ def _round_kernel(xp: Any, x: Any) -> Any:
 
 
 @op("Round", shape=shapes.unchanged, kernel=quiet(_round_kernel), gradient=lambda op, grad: NONE)
-def round(x: Any, name: str | None = None) -> Any:  # noqa: A001  (TF's name)
+def round(x: Any, name: str | None = None) -> Any:
     """The nearest whole number to each element, half-way cases to the even one. Integers are returned as they are.
 
     >>> import reflow as tf
@@ -174,7 +179,7 @@ def _sqrt_grad_gradient(op: Any, grad: Any) -> Any:
 
 register(
     "SqrtGrad",  # (y, dy) -> dy / (2 conj(y)), y being the root
-    shape=shapes.merged_inputs,
+    shape=shapes.unchanged,
     kernel=quiet(lambda xp, y, dy: dy / (2 * conj_of(xp, y))),
     gradient=_sqrt_grad_gradient,
 )
@@ -205,13 +210,15 @@ def _rsqrt_grad_kernel(xp: Any, y: Any, dy: Any) -> Any:
 
 register(
     "RsqrtGrad",  # (y, dy) -> -dy conj(y)^3 / 2, y being the inverse root
-    shape=shapes.merged_inputs,
+    shape=shapes.unchanged,
     kernel=quiet(_rsqrt_grad_kernel),
     gradient=_rsqrt_grad_gradient,
 )
 
 
-@unary("Rsqrt", quiet(lambda xp, x: 1 / xp.sqrt(x)), lambda op, grad: [emit("RsqrtGrad", op.outputs[0], grad)])
+@unary(
+    "Rsqrt", quiet(lambda xp, x: 1 / xp.sqrt(x)), lambda op, grad: [emit("RsqrtGrad", op.outputs[0], grad)]
+)
 def rsqrt(x: Any, name: str | None = None) -> Any:
     """`1 / sqrt(x)`, elementwise.
 
@@ -234,7 +241,9 @@ def _inverse_grad_kernel(xp: Any, y: Any, dy: Any) -> Any:
 
 
 for _kind in ("InvGrad", "ReciprocalGrad"):  # (y, dy) -> -dy conj(y)^2, y being the inverse
-    register(_kind, shape=shapes.merged_inputs, kernel=quiet(_inverse_grad_kernel), gradient=_inverse_grad_gradient)
+    register(
+        _kind, shape=shapes.unchanged, kernel=quiet(_inverse_grad_kernel), gradient=_inverse_grad_gradient
+    )
 
 
 def _inverse_kernel(xp: Any, x: Any) -> Any:
@@ -361,7 +370,7 @@ def _sigmoid_grad_gradient(op: Any, grad: Any) -> Any:
 
 register(
     "SigmoidGrad",  # (y, dy) -> dy conj(y (1 - y)), y being the sigmoid
-    shape=shapes.merged_inputs,
+    shape=shapes.unchanged,
     kernel=quiet(lambda xp, y, dy: dy * conj_of(xp, y * (1 - y))),
     gradient=_sigmoid_grad_gradient,
 )
@@ -402,7 +411,7 @@ def _tanh_grad_gradient(op: Any, grad: Any) -> Any:
 
 register(
     "TanhGrad",  # (y, dy) -> dy conj(1 - y^2), y being the hyperbolic tangent
-    shape=shapes.merged_inputs,
+    shape=shapes.unchanged,
     kernel=quiet(lambda xp, y, dy: dy * conj_of(xp, 1 - y * y)),
     gradient=_tanh_grad_gradient,
 )
@@ -422,8 +431,7 @@ def _softplus_grad_gradient(op: Any, grad: Any) -> Any:
     dy, x = op.inputs
     with _after(grad):
         ddy = emit("SoftplusGrad", grad, x)
-        curvature = emit("Exp", -x) + 2.0 + emit("Exp", x)
-        return [ddy, grad * dy / curvature]
+        return [ddy, grad * dy / (emit("Exp", -x) + 2.0 + emit("Exp", x))]
 
 
 register(

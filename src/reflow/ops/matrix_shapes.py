@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -86,6 +87,7 @@ def is_short(x: Any) -> bool:
 def widened(function: Kernel) -> Kernel:
     """`function(xp, *arrays)`, computed in single precision when the first array is of a 16-bit float type."""
 
+    @functools.wraps(function)
     def run(xp: Any, *arrays: Any, **options: Any) -> Any:
         if not is_short(arrays[0]):
             return function(xp, *arrays, **options)

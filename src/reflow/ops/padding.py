@@ -25,10 +25,10 @@ from reflow.ops.shaping import reshape, transpose
 
 def _tile_shape(node: Any) -> TensorShape:
     sizes, times = node.inputs[0].shape, constant_value_as_shape(node.inputs[1])
-    if times.ints is not None:
-        sizes = sizes.with_rank(times.ndims)
+    if times.ints is not None and sizes.ints is not None and len(times.ints) != len(sizes.ints):
+        raise ValueError(f"Shape must be rank {len(sizes.ints)} but is rank {len(times.ints)}")
     if sizes.ints is None or times.ints is None:
-        return unknown_shape(sizes.ndims)
+        return unknown_shape(times.ndims if sizes.ints is None else sizes.ndims)
     pairs = zip(sizes.ints, times.ints, strict=True)
     return TensorShape.of(tuple(None if d is None or n is None else d * n for d, n in pairs))
 
@@ -55,7 +55,7 @@ def _tile_gradient(op: Any, grad: Any) -> list[Any]:
 
 
 @op("Tile", shape=_tile_shape, kernel=_tile_kernel, gradient=_tile_gradient, static=(1,))
-def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     """`input` repeated `multiples[i]` times along each dimension i.
 
     >>> import reflow as tf
@@ -104,7 +104,9 @@ def _pad_shape(node: Any) -> TensorShape:
 def _widths(x: Any, widths: Any) -> list[tuple[int, int]]:
     """The paddings of each dimension, checked."""
     if widths.ndim != 2 or widths.shape != (x.ndim, 2):
-        fail(f"The first dimension of paddings must be the rank of inputs{list(widths.shape)} {list(x.shape)}")
+        fail(
+            f"The first dimension of paddings must be the rank of inputs{list(widths.shape)} {list(x.shape)}"
+        )
     if (widths < 0).any():
         fail(f"Paddings must be non-negative: {widths.tolist()}")
     return [(int(a), int(b)) for a, b in widths]
@@ -139,7 +141,8 @@ def pad(
 
     Args:
         paddings: integers of shape `[rank, 2]`: how much before and after, for each dimension.
-        mode: "CONSTANT" pads with `constant_values`, "REFLECT" and "SYMMETRIC" mirror the tensor without and with its border.
+        mode: "CONSTANT" pads with `constant_values`, "REFLECT" and "SYMMETRIC" mirror the tensor without and
+            with its border.
 
     Raises:
         ValueError: the mode is none of these, or `paddings` does not fit.
@@ -178,7 +181,9 @@ def _mirror_indices(size: int, before: int, after: int, mode: str) -> np.ndarray
         limit = "less than" if offset else "no greater than"
         fail(f"paddings must be {limit} the dimension size: {before}, {after} not {limit} {size}")
     inner = np.arange(size)
-    return np.concatenate([inner[offset : offset + before][::-1], inner, inner[: size - offset][::-1][:after]])
+    return np.concatenate(
+        [inner[offset : offset + before][::-1], inner, inner[: size - offset][::-1][:after]]
+    )
 
 
 def _mirror_kernel(xp: Any, x: Any, widths: Any, *, mode: str) -> Any:
@@ -220,7 +225,11 @@ def _mirrored_gradient(inverse: str) -> Any:
 
 
 register(
-    "MirrorPad", shape=_pad_shape, kernel=_mirror_kernel, gradient=_mirrored_gradient("MirrorPadGrad"), static=(1,)
+    "MirrorPad",
+    shape=_pad_shape,
+    kernel=_mirror_kernel,
+    gradient=_mirrored_gradient("MirrorPadGrad"),
+    static=(1,),
 )
 register(
     "MirrorPadGrad",
@@ -318,7 +327,7 @@ def _reverse_sequence_gradient(op: Any, grad: Any) -> list[Any]:
     gradient=_reverse_sequence_gradient,
 )
 def reverse_sequence(
-    input: Any,  # noqa: A002
+    input: Any,
     seq_lengths: Any,
     seq_axis: int | None = None,
     batch_axis: int | None = None,
@@ -344,7 +353,7 @@ def reverse_sequence(
 
 
 def reverse_sequence_v2(
-    input: Any,  # noqa: A002
+    input: Any,
     seq_lengths: Any,
     seq_axis: int | None = None,
     batch_axis: int | None = None,
@@ -375,8 +384,8 @@ def _roll_shape(node: Any) -> TensorShape:
 
 
 @op("Roll", shape=_roll_shape, kernel=_roll_kernel, gradient=_roll_gradient, static=(2,))
-def roll(input: Any, shift: Any, axis: Any, name: str | None = None) -> Tensor:  # noqa: A002
-    """`input` rotated by `shift` positions along `axis` (each a number or a list): the last elements come first.
+def roll(input: Any, shift: Any, axis: Any, name: str | None = None) -> Tensor:
+    """`input` rotated by `shift` positions along `axis` (numbers or lists): the last come first.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:

@@ -218,8 +218,7 @@ def parameterized_truncated_normal(
         values, used = _bounded_normals(state, used, count, mean, stdev, low, high)
         drawn.append(values)
     flat = np.concatenate(drawn) if drawn else np.empty(0, parameters[0].dtype)
-    reserved = batches * 2 * _MAX_REJECTIONS * (samples + 3) // 4
-    return philox.advance(np, state, reserved), flat.reshape(tuple(shape))
+    return philox.advance(np, state, _reserved_blocks(batches, samples)), flat.reshape(tuple(shape))
 
 
 def _swapped(xp: Any, partners: Any) -> Any:
@@ -421,6 +420,16 @@ def _bounded_normals(
         missing -= positions.size
         used += groups * blocks if missing else (int(positions[-1]) // per_group + 1) * blocks
     return np.concatenate(accepted) if accepted else np.empty(0, type(mean)), used
+
+
+def _reserved_blocks(batches: int, samples: int) -> int:
+    """By how many blocks an execution moves the counter, modulo 2**64.
+
+    TensorFlow computes it in int32, which wraps from about a million values on, and divides towards zero.
+    """
+    words = batches * 2 * _MAX_REJECTIONS * (samples + 3)
+    wrapped = (words + (1 << 31)) % (1 << 32) - (1 << 31)
+    return (wrapped // 4 if wrapped >= 0 else -(-wrapped // 4)) % (1 << 64)
 
 
 def _longest_run(positions: np.ndarray, before: int, end: int | None) -> int:

@@ -12,7 +12,8 @@ from reflow.base import dtypes
 from reflow.base.shape import TensorShape
 from reflow.graph import shapes
 from reflow.graph.checks import fail, require
-from reflow.graph.graph import constant, constant_value, convert_to_tensor, emit, graph_of, name_scope
+from reflow.graph.graph import constant, constant_value, convert_to_tensor, emit, name_scope
+from reflow.graph.node import Tensor
 from reflow.graph.registry import register
 from reflow.ops import blocks
 from reflow.ops.broadcasting import kept_shape, known_tiling, tile_scaling
@@ -101,7 +102,10 @@ def _sum_gradient(op: Any, grad: Any) -> Any:
         if np.array_equal(axes, np.arange(len(known))):
             grad = emit("Reshape", grad, [1] * len(known))
             whole = None not in known
-            return [emit("Tile", grad, constant(list(known), dtypes.int32) if whole else blocks.shape_of(x)), None]
+            return [
+                emit("Tile", grad, constant(list(known), dtypes.int32) if whole else blocks.shape_of(x)),
+                None,
+            ]
         if None not in known:
             kept, scaling = known_tiling(known, tuple(np.ravel(axes).tolist()))
             return [emit("Tile", emit("Reshape", grad, kept), scaling), None]
@@ -184,13 +188,16 @@ def _reduction(op_type: str, x: Any, axis: Any, keepdims: Any, name: str | None)
 
 
 def _all_axes(x: Any) -> Any:
-    """0, 1 ... of as many axes as `x` has: a constant when the rank is known."""
-    shape = getattr(x, "shape", None) if hasattr(x, "graph") else np.shape(x)
-    with graph_of([x]).as_default():
-        rank = getattr(shape, "ndims", None) if hasattr(shape, "ndims") else len(shape or ())
-        if rank is not None:
-            return constant(np.arange(rank), dtype=dtypes.int32)
-        return blocks.span(0, emit("Rank", x))
+    """0, 1 ... of as many axes as `x` has: a constant for a tensor of known rank, else nodes that work it out."""
+    if isinstance(x, Tensor) and x.shape.ndims is not None:
+        return constant(np.arange(x.shape.ndims), dtype=dtypes.int32)
+    with name_scope(None, "Rank", [x]) as scope:
+        tensor = convert_to_tensor(x)
+        known = tensor.shape.ndims
+        rank = (
+            emit("Rank", tensor, name=scope) if known is None else constant(known, dtypes.int32, name=scope)
+        )
+    return blocks.span(0, rank)
 
 
 def _known_scalar(result: Any, axis: Any, keepdims: Any) -> Any:
@@ -213,7 +220,9 @@ def _v1(op_type: str) -> Any:
             keep_dims: Any = None,
         ) -> Any:
             axis = renamed("axis", axis, "reduction_indices", reduction_indices)
-            return _reduction(op_type, input_tensor, axis, renamed("keepdims", keepdims, "keep_dims", keep_dims), name)
+            return _reduction(
+                op_type, input_tensor, axis, renamed("keepdims", keepdims, "keep_dims", keep_dims), name
+            )
 
         return reduce
 
@@ -358,7 +367,9 @@ def reduce_any(
     """
 
 
-def reduce_euclidean_norm(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+def reduce_euclidean_norm(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Any:
     """The root of the sum of squares of the elements over the given axes (see `reduce_sum`).
 
     >>> import reflow as tf
@@ -396,7 +407,9 @@ def reduce_logsumexp(
         return _known_scalar(emit("Add", result, top), axis, keep)
 
 
-def reduce_variance(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+def reduce_variance(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Any:
     """The mean of squared distances from the mean, over the given axes (see `reduce_sum`).
 
     >>> import reflow as tf
@@ -428,7 +441,7 @@ def count_nonzero(
     name: str | None = None,
     reduction_indices: Any = None,
     keep_dims: Any = None,
-    input: Any = None,  # noqa: A002  (TF's name)
+    input: Any = None,
 ) -> Any:
     """The number of elements that are not zero, over the given axes (see `reduce_sum`).
 
@@ -463,8 +476,10 @@ def _place_shape(node: Any) -> TensorShape:
         return TensorShape.of((None,) * (len(ints) - 1))
     axis = int(axis)
     if not -len(ints) <= axis < len(ints):
-        raise ValueError(f"Dimension ({axis}) must be in the range [{-len(ints)}, {len(ints)}), where {len(ints)} is the "
-                         "number of dimensions in the input.")
+        raise ValueError(
+            f"Dimension ({axis}) must be in the range [{-len(ints)}, {len(ints)}), where {len(ints)} is the "
+            "number of dimensions in the input."
+        )
     axis %= len(ints)
     return TensorShape.of(ints[:axis] + ints[axis + 1 :])
 
@@ -473,7 +488,9 @@ def _place_kernel(name: str, instead: Callable[[Any], Any]) -> Callable[..., Any
     def kernel(xp: Any, x: Any, axis: Any, *, output_type: Any) -> Any:
         axis = int(axis)
         require(
-            xp, -x.ndim <= axis < x.ndim, f"Expected dimension in the range [{-x.ndim}, {x.ndim}), but got {axis}"
+            xp,
+            -x.ndim <= axis < x.ndim,
+            f"Expected dimension in the range [{-x.ndim}, {x.ndim}), but got {axis}",
         )
         require(xp, x.shape[axis] > 0, f"Reduction axis {axis} is empty in shape {shown(x.shape)}")
         found = getattr(xp, name)(_without_nan(xp, x, instead(x.dtype)), axis=axis)
@@ -487,15 +504,23 @@ def _no_place_gradient(op: Any, grad: Any) -> Any:
 
 
 register(
-    "ArgMax", shape=_place_shape, kernel=_place_kernel("argmax", lowest), static=(1,), gradient=_no_place_gradient
+    "ArgMax",
+    shape=_place_shape,
+    kernel=_place_kernel("argmax", lowest),
+    static=(1,),
+    gradient=_no_place_gradient,
 )
 register(
-    "ArgMin", shape=_place_shape, kernel=_place_kernel("argmin", highest), static=(1,), gradient=_no_place_gradient
+    "ArgMin",
+    shape=_place_shape,
+    kernel=_place_kernel("argmin", highest),
+    static=(1,),
+    gradient=_no_place_gradient,
 )
 
 
 def argmax(
-    input: Any,  # noqa: A002  (TF's name)
+    input: Any,
     axis: Any = None,
     name: str | None = None,
     dimension: Any = None,
@@ -516,7 +541,7 @@ def argmax(
 
 
 def argmin(
-    input: Any,  # noqa: A002  (TF's name)
+    input: Any,
     axis: Any = None,
     name: str | None = None,
     dimension: Any = None,
@@ -532,7 +557,7 @@ def argmin(
     return emit("ArgMin", input, 0 if axis is None else axis, output_type=output_type, name=name)
 
 
-def arg_max(input: Any, dimension: Any, output_type: Any = dtypes.int64, name: str | None = None) -> Any:  # noqa: A002
+def arg_max(input: Any, dimension: Any, output_type: Any = dtypes.int64, name: str | None = None) -> Any:
     """`argmax`, the older way.
 
     >>> import reflow as tf
@@ -542,7 +567,7 @@ def arg_max(input: Any, dimension: Any, output_type: Any = dtypes.int64, name: s
     return emit("ArgMax", input, dimension, output_type=output_type, name=name)
 
 
-def arg_min(input: Any, dimension: Any, output_type: Any = dtypes.int64, name: str | None = None) -> Any:  # noqa: A002
+def arg_min(input: Any, dimension: Any, output_type: Any = dtypes.int64, name: str | None = None) -> Any:
     """`argmin`, the older way.
 
     >>> import reflow as tf

@@ -1,4 +1,4 @@
-"""Vectors as sets and lists: unique elements, differences, partitions, searches, distances. Mostly ops of the host."""
+"""Vectors as sets and lists: unique elements, differences, partitions, searches, distances."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reflow.ops.shaping import reshape
 
 
 def first_occurrences(values: np.ndarray, axis: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The distinct slices along `axis` in the order they come; for each slice the number of its like; the counts."""
+    """The distinct slices along `axis` in the order they come; the number of each slice's like; the counts."""
     rows = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
     keys: dict[Any, int] = {}
     numbers = np.empty(len(rows), np.int64)
@@ -57,7 +57,7 @@ def _unique_host(counted: bool) -> Any:
 def _unique_shape(node: Any) -> list[TensorShape]:
     x = node.inputs[0].shape
     if len(node.inputs) == 1:
-        x = x.with_rank(1)
+        x.assert_has_rank(1)
         return [TensorShape.of((None,)), x] + [TensorShape.of((None,))] * (len(node.outputs) - 2)
     axis = constant_value(node.inputs[1])
     if axis is None or x.ints is None:
@@ -75,7 +75,7 @@ register("UniqueWithCountsV2", shape=_unique_shape, host=_unique_host(True), gra
 
 @op("Unique", shape=_unique_shape, host=_unique_host(False), gradient=None)
 def unique(x: Any, out_idx: Any = dtypes.int32, name: str | None = None) -> list[Tensor]:
-    """The distinct elements of a vector in the order they first come, and for each element its number among them.
+    """The distinct elements of a vector in the order they first come, and the number of each element.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -128,7 +128,10 @@ def listdiff(x: Any, y: Any, out_idx: Any = None, name: str | None = None) -> li
 
 def _partition_host(ctx: Any, data: Any, partitions: Any, *, num_partitions: int) -> tuple[Any, ...]:
     if data.shape[: partitions.ndim] != partitions.shape:
-        fail(f"data.shape must start with partitions.shape, got data.shape = {list(data.shape)}, partitions.shape = {list(partitions.shape)}")
+        fail(
+            f"data.shape must start with partitions.shape, got data.shape = {list(data.shape)}, "
+            f"partitions.shape = {list(partitions.shape)}"
+        )
     wrong = np.argwhere((partitions < 0) | (partitions >= num_partitions))
     if len(wrong):
         place = "[" + ",".join(map(str, wrong[0])) + "]" if partitions.ndim else ""
@@ -156,7 +159,9 @@ def _partition_gradient(op: Any, *grads: Any) -> list[Any]:
 
 
 @op("DynamicPartition", shape=_partition_shape, host=_partition_host, gradient=_partition_gradient)
-def dynamic_partition(data: Any, partitions: Any, num_partitions: int, name: str | None = None) -> list[Tensor]:
+def dynamic_partition(
+    data: Any, partitions: Any, num_partitions: int, name: str | None = None
+) -> list[Tensor]:
     """The rows of `data` sorted into `num_partitions` tensors, row i into number `partitions[i]`.
 
     >>> import reflow as tf
@@ -198,14 +203,18 @@ def _stitch_shape(node: Any) -> TensorShape:
         if own is None or lead is None:
             continue
         if not TensorShape.of(own[: len(lead)]).is_compatible_with(lead):
-            raise ValueError(f"Shapes {data.shape} and {indices.shape} do not fit: data must start with indices.shape")
+            raise ValueError(
+                f"Shapes {data.shape} and {indices.shape} do not fit: data must start with indices.shape"
+            )
         tail = tail.merge_with(own[len(lead) :])
     return TensorShape.of((rows,)).concatenate(tail)
 
 
 def _stitch_gradient(op: Any, grad: Any) -> list[Any]:
     count = len(op.inputs) // 2
-    indices = [i if i.dtype == dtypes.int32 else emit("Cast", i, DstT=dtypes.int32) for i in op.inputs[:count]]
+    indices = [
+        i if i.dtype == dtypes.int32 else emit("Cast", i, DstT=dtypes.int32) for i in op.inputs[:count]
+    ]
     if isinstance(grad, IndexedSlices):
         rows = shape(op.outputs[0])[0]
         grad = emit("UnsortedSegmentSum", grad.values, grad.indices, rows)
@@ -257,7 +266,11 @@ register("UpperBound", shape=_bound_shape, kernel=_bound_kernel("right"), gradie
 
 
 def searchsorted(
-    sorted_sequence: Any, values: Any, side: str = "left", out_type: Any = dtypes.int32, name: str | None = None
+    sorted_sequence: Any,
+    values: Any,
+    side: str = "left",
+    out_type: Any = dtypes.int32,
+    name: str | None = None,
 ) -> Tensor:
     """Where to insert each value in a sorted row so that it stays sorted, for each row of the last dimension.
 

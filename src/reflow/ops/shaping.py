@@ -1,4 +1,4 @@
-"""Ops that keep a tensor's elements and change their arrangement: reshape, new and removed dimensions, transposition."""
+"""Ops that keep a tensor's elements and rearrange them: reshape, new and removed dimensions, transposition."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def _reshape_shape(node: Any) -> TensorShape:
             f"Cannot reshape a tensor with {count} elements to shape {_brackets(target)} ({known} elements)"
         )
     if missing and known and count % known:
-        raise ValueError(
-            f"Dimension size must be evenly divisible by {known} but is {count}"
-        )
+        raise ValueError(f"Dimension size must be evenly divisible by {known} but is {count}")
     if missing and known:
         return TensorShape.of(tuple(count // known if d is None else d for d in target.ints))
     return target
@@ -62,9 +60,15 @@ def _reshape_kernel(xp: Any, x: Any, shape: Any) -> Any:
         fail(f"Size {sizes} is not a shape: at most one dimension may be -1")
     if -1 in sizes:
         if not known and count:
-            fail("reshape cannot infer the missing input size for an empty tensor unless all specified sizes are non-zero")
+            fail(
+                "reshape cannot infer the missing input size for an empty tensor unless all specified "
+                "input sizes are non-zero"
+            )
         if known and count % known:
-            fail(f"Input to reshape is a tensor with {count} values, but the requested shape requires a multiple of {known}")
+            fail(
+                f"Input to reshape is a tensor with {count} values, "
+                f"but the requested shape requires a multiple of {known}"
+            )
         sizes[sizes.index(-1)] = count // known if known else 0
     elif known != count:
         fail(f"Input to reshape is a tensor with {count} values, but the requested shape has {known}")
@@ -119,7 +123,7 @@ def _expand_dims_kernel(xp: Any, x: Any, axis: Any) -> Any:
     gradient=lambda op, grad: [_to_input_shape(op, grad), None],
     static=(1,),
 )
-def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Tensor:  # noqa: A002
+def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Tensor:
     """A dimension of size 1 inserted at `axis`; a negative axis counts from the end.
 
     Args:
@@ -144,7 +148,9 @@ def _squeeze_shape(node: Any) -> TensorShape:
         if not -len(sizes) <= axis < len(sizes):
             raise ValueError(f"squeeze_dims[{axis}] not in [{-len(sizes)},{len(sizes)}).")
         if sizes[axis] not in (None, 1):
-            raise ValueError(f"Can not squeeze dim[{axis % len(sizes)}], expected a dimension of 1, got {sizes[axis]}")
+            raise ValueError(
+                f"Can not squeeze dim[{axis % len(sizes)}], expected a dimension of 1, got {sizes[axis]}"
+            )
     if not axes and None in sizes:
         return unknown_shape()
     gone = {a % len(sizes) for a in axes} if axes else {i for i, d in enumerate(sizes) if d == 1}
@@ -158,8 +164,13 @@ def _squeeze_kernel(xp: Any, x: Any, *, squeeze_dims: list[int]) -> Any:
     return xp.squeeze(x, axis=tuple({a % x.ndim for a in squeeze_dims}) or None)
 
 
-@op("Squeeze", shape=_squeeze_shape, kernel=_squeeze_kernel, gradient=lambda op, grad: [_to_input_shape(op, grad)])
-def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None) -> Tensor:  # noqa: A002
+@op(
+    "Squeeze",
+    shape=_squeeze_shape,
+    kernel=_squeeze_kernel,
+    gradient=lambda op, grad: [_to_input_shape(op, grad)],
+)
+def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None) -> Tensor:
     """The dimensions of size 1, or those of them that `axis` names, removed.
 
     Args:
@@ -198,7 +209,7 @@ def _transpose_shape(node: Any) -> TensorShape:
 def _transpose_kernel(xp: Any, x: Any, perm: Any) -> Any:
     order = perm.tolist()
     if sorted(p % x.ndim if x.ndim else p for p in order) != list(range(x.ndim)):
-        fail(f"{order} is not a permutation of the {x.ndim} dimensions of the input")
+        fail(f"transpose expects a permutation of the {x.ndim} dimensions of its input, not {order}")
     return xp.transpose(x, order)
 
 
@@ -287,7 +298,12 @@ def _inverse_of(xp: Any, x: Any) -> Any:
     return xp.argsort(x).astype(x.dtype)
 
 
-@op("InvertPermutation", shape=lambda node: node.inputs[0].shape.with_rank(1), kernel=_inverse_of, gradient=None)
+@op(
+    "InvertPermutation",
+    shape=lambda node: node.inputs[0].shape.with_rank(1),
+    kernel=_inverse_of,
+    gradient=None,
+)
 def invert_permutation(x: Any, name: str | None = None) -> Tensor:
     """The permutation that undoes the permutation `x` of 0 ... n-1: `y[x[i]] == i`.
 

@@ -26,11 +26,10 @@ MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axi
 def _slice_shape(node: Any) -> TensorShape:
     sizes = node.inputs[0].shape.ints
     begin, length = constant_value(node.inputs[1]), constant_value(node.inputs[2])
-    if sizes is None or length is None:
-        known = constant_value_as_shape(node.inputs[2])
-        if length is None and begin is not None and not begin.any():
-            return known  # a size that is not -1 is the result's
-        return unknown_shape(known.ndims if sizes is None else len(sizes))
+    if length is None:
+        known = node.inputs[2].shape.ints
+        return unknown_shape(known[0] if sizes is None and known else None if sizes is None else len(sizes))
+    sizes = (None,) * length.size if sizes is None else sizes
     if length.size != len(sizes):
         raise ValueError(f"Shape must be rank {length.size} but is rank {len(sizes)}")
     starts = [None] * len(sizes) if begin is None else begin.tolist()
@@ -47,7 +46,10 @@ def _slice_size(size: int | None, begin: int | None, length: int) -> int | None:
 
 def _slice_kernel(xp: Any, x: Any, begin: Any, length: Any) -> Any:
     if begin.size != x.ndim or length.size != x.ndim:
-        fail(f"Expected begin and size arguments to be 1-D tensors of size {x.ndim}, but got shapes {begin.shape} and {length.shape}")
+        fail(
+            f"Expected begin and size arguments to be 1-D tensors of size {x.ndim}, "
+            f"but got {begin.shape} and {length.shape}"
+        )
     index = []
     for i, (b, n) in enumerate(zip(begin.tolist(), length.tolist(), strict=True)):
         n = x.shape[i] - b if n == -1 else n
@@ -72,7 +74,7 @@ slice_of = slice  # the name is an op's below
 
 
 @op("Slice", shape=_slice_shape, kernel=_slice_kernel, gradient=_slice_gradient, static=(1, 2))
-def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:  # noqa: A001
+def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
     """The block of `size` that starts at `begin`; a size of -1 takes all that is left of a dimension.
 
     >>> import reflow as tf
@@ -277,7 +279,9 @@ register(
 )
 
 
-@op("StridedSlice", shape=_strided_shape, kernel=_strided_kernel, gradient=_strided_gradient, static=(1, 2, 3))
+@op(
+    "StridedSlice", shape=_strided_shape, kernel=_strided_kernel, gradient=_strided_gradient, static=(1, 2, 3)
+)
 def strided_slice(
     input_: Any,
     begin: Any,
@@ -307,7 +311,9 @@ def strided_slice(
     """
     if strides is None:
         strides = ones_like(begin)
-    masks = dict(zip(MASKS, (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask), strict=True))
+    masks = dict(
+        zip(MASKS, (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask), strict=True)
+    )
     result: Tensor = emit("StridedSlice", input_, begin, end, strides, name=name, **masks)
 
     def assign(val: Any, name: str | None = None) -> Any:

@@ -1,4 +1,5 @@
-"""Variables as ops: their handles, reading and writing them, and updates of their rows, elements and slices."""
+"""Variables as ops: their handles, reading and writing them, and updates of their rows, elements and
+slices."""
 
 from __future__ import annotations
 
@@ -11,9 +12,13 @@ from reflow.base import dtypes, errors
 from reflow.base.shape import TensorShape, as_shape, unknown_shape
 from reflow.graph import shapes
 from reflow.graph.checks import fail, require
-from reflow.graph.graph import convert_to_tensor, emit, name_scope
+from reflow.graph.composite import IndexedSlices
+from reflow.graph.graph import constant, convert_to_tensor, emit, name_scope
 from reflow.graph.registry import op, register
 from reflow.ops import state_kernels as kernels
+from reflow.ops.array import ones_like, shape, size
+from reflow.ops.joining import concat
+from reflow.ops.shaping import expand_dims, reshape, squeeze
 
 PASSES_ON = ("Identity", "Switch", "RefSwitch", "Enter", "RefEnter", "RefIdentity")
 ROWS_MESSAGE = (
@@ -24,7 +29,8 @@ RESOURCE_ROWS_MESSAGE = "shape of indices ({1}) is not compatible with the shape
 
 
 def handle_shape(handle: Any) -> TensorShape:
-    """The static shape of the variable behind a resource handle; unknown when the handle comes from elsewhere."""
+    """The static shape of the variable behind a resource handle; unknown when the handle comes from
+    elsewhere."""
     node = handle.op
     while node.type in PASSES_ON:
         node = node.inputs[0].op
@@ -41,7 +47,9 @@ def _merged(left: TensorShape, right: TensorShape) -> TensorShape:
     for i, (x, y) in enumerate(zip(a, b, strict=True)):
         if x is not None and y is not None and x != y:
             pair = " and ".join("[" + ",".join("?" if d is None else str(d) for d in s) + "]" for s in (a, b))
-            raise ValueError(f"Dimension {i} in both shapes must be equal, but are {x} and {y}. Shapes are {pair}.")
+            raise ValueError(
+                f"Dimension {i} in both shapes must be equal, but are {x} and {y}. Shapes are {pair}."
+            )
     return left.merge_with(right)
 
 
@@ -113,7 +121,22 @@ def _resource_gather(xp: Any, value: Any, indices: Any, *, batch_dims: int) -> A
     return kernels.gather_rows(xp, value, indices, batch_dims)
 
 
-register("ResourceGather", shape=_gather_shape, kernel=_resource_gather)
+def _shape_tensor(handle: Any, dtype: dtypes.DType) -> Any:
+    """The shape of the variable behind a handle as a tensor: a constant if it is known."""
+    known = handle_shape(handle)
+    if known.is_fully_defined():
+        return constant(known.as_list(), dtype=dtype)
+    return emit("VariableShape", handle, out_type=dtype)
+
+
+def _gather_gradient(op: Any, grad: Any) -> list[Any]:
+    whole = _shape_tensor(op.inputs[0], dtypes.int32)
+    count = expand_dims(size(op.inputs[1]), 0)
+    values = reshape(grad, concat([count, whole[1:]], 0))
+    return [IndexedSlices(values, reshape(op.inputs[1], count), whole), None]
+
+
+register("ResourceGather", shape=_gather_shape, kernel=_resource_gather, gradient=_gather_gradient)
 
 
 def _gather_nd_shape(node: Any) -> TensorShape:
@@ -128,7 +151,15 @@ def _resource_gather_nd(xp: Any, value: Any, indices: Any) -> Any:
     return xp.asarray(value)[kernels.places_index(xp, indices)]
 
 
-register("ResourceGatherNd", shape=_gather_nd_shape, kernel=_resource_gather_nd)
+def _gather_nd_gradient(op: Any, grad: Any) -> list[Any]:
+    handle, indices = op.inputs
+    whole = _shape_tensor(handle, indices.dtype)
+    if indices.shape.ndims == 2 and indices.shape.ints[-1] == 1:
+        return [IndexedSlices(grad, squeeze(indices, axis=-1), whole), None]
+    return [emit("ScatterNd", indices, grad, whole), None]
+
+
+register("ResourceGatherNd", shape=_gather_nd_shape, kernel=_resource_gather_nd, gradient=_gather_nd_gradient)
 
 
 # Whole values
@@ -148,12 +179,16 @@ def _assign(xp: Any, ref: Any, value: Any, *, validate_shape: bool) -> Any:
 
 @op("Assign", shape=_assign_shape, kernel=_assign, updates=(0,), gradient=None)
 def assign(
-    ref: Any, value: Any, validate_shape: bool | None = None, use_locking: bool | None = None, name: str | None = None
+    ref: Any,
+    value: Any,
+    validate_shape: bool | None = None,
+    use_locking: bool | None = None,
+    name: str | None = None,
 ) -> Any:
     """Give the variable `ref` the value `value`, of its type and (unless `validate_shape=False`) its shape.
 
-    Returns what holds the new value: a reference for a reference variable, else a value read after the assignment.
-    ValueError when the shapes are known to differ.
+    Returns what holds the new value: a reference for a reference variable, else a value read after the
+    assignment. ValueError when the shapes are known to differ.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -163,7 +198,9 @@ def assign(
     """
     if not _is_reference(ref):
         return ref.assign(value, name=name)
-    return emit("Assign", _ref_of(ref), value, validate_shape=validate_shape, use_locking=use_locking, name=name)
+    return emit(
+        "Assign", _ref_of(ref), value, validate_shape=validate_shape, use_locking=use_locking, name=name
+    )
 
 
 def _same_shape_rule(node: Any) -> TensorShape:
@@ -259,7 +296,8 @@ register("ResourceCountUpTo", shape=shapes.scalar, host=_count_up_to, updates=(0
 
 @op("CountUpTo", shape=shapes.scalar, host=_count_up_to, updates=(0,), gradient=None)
 def count_up_to(ref: Any, limit: int, name: str | None = None) -> Any:
-    """Add one to the scalar integer variable `ref`; returns the value before. OutOfRangeError once it is `limit`.
+    """Add one to the scalar integer variable `ref`; returns the value before. OutOfRangeError once it is
+    `limit`.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -299,7 +337,10 @@ def _places_rule(variable: Callable[[Any], TensorShape]) -> Callable[[Any], Any]
             try:
                 _merged(indices[:outer], updates[:outer])
             except ValueError as error:
-                texts = ["[" + ",".join("?" if d is None else str(d) for d in s.ints) + "]" for s in (indices, updates)]
+                texts = [
+                    "[" + ",".join("?" if d is None else str(d) for d in s.ints) + "]"
+                    for s in (indices, updates)
+                ]
                 raise ValueError(
                     f"The outer {outer} dimensions of indices.shape={texts[0]} must match the outer {outer} "
                     f"dimensions of updates.shape={texts[1]}: {error}"
@@ -419,7 +460,8 @@ def scatter_update(
 
     Args:
         ref: a variable of shape [n, ...].
-        indices: int32 or int64 numbers of rows, of any shape; InvalidArgumentError at run time for one not in [0, n).
+        indices: int32 or int64 numbers of rows, of any shape; InvalidArgumentError at run time for one not in
+            [0, n).
         updates: of shape `indices.shape + ref.shape[1:]`, or a scalar for all.
         use_locking: kept in the node; updates never interleave.
         name: the node's name.
@@ -439,7 +481,8 @@ def scatter_update(
 def scatter_add(
     ref: Any, indices: Any, updates: Any, use_locking: bool = False, name: str | None = None
 ) -> Any:
-    """Add the rows of `updates` to the rows `indices` of `ref`; rows that are named twice get both. As `scatter_update`.
+    """Add the rows of `updates` to the rows `indices` of `ref`; rows that are named twice get both. As
+    `scatter_update`.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -499,7 +542,8 @@ def scatter_div(
 def scatter_min(
     ref: Any, indices: Any, updates: Any, use_locking: bool = False, name: str | None = None
 ) -> Any:
-    """The lesser of the rows `indices` of `ref` and the rows of `updates`, element by element. As `scatter_add`.
+    """The lesser of the rows `indices` of `ref` and the rows of `updates`, element by element. As
+    `scatter_add`.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -514,7 +558,8 @@ def scatter_min(
 def scatter_max(
     ref: Any, indices: Any, updates: Any, use_locking: bool = False, name: str | None = None
 ) -> Any:
-    """The greater of the rows `indices` of `ref` and the rows of `updates`, element by element. As `scatter_add`.
+    """The greater of the rows `indices` of `ref` and the rows of `updates`, element by element. As
+    `scatter_add`.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -533,7 +578,8 @@ def scatter_nd_update(
 
     Args:
         ref: a variable.
-        indices: int32 or int64, of shape [..., k]: a row names an element of `ref`, or a slice if k is less than its rank.
+        indices: int32 or int64, of shape [..., k]: a row names an element of `ref`, or a slice if k is less
+            than its rank.
         updates: of shape `indices.shape[:-1] + ref.shape[k:]`.
         use_locking: kept in the node.
         name: the node's name.
@@ -585,7 +631,8 @@ def batch_scatter_update(
 ) -> Any:
     """`scatter_update` in which all axes of `indices` but the last go with the first axes of `ref`.
 
-    `updates` has shape `indices.shape + ref.shape[indices.ndims:]`. ValueError if the rank of `indices` is unknown.
+    `updates` has shape `indices.shape + ref.shape[indices.ndims:]`. ValueError if the rank of `indices` is
+    unknown.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -599,10 +646,10 @@ def batch_scatter_update(
         depth = rows.shape.ndims
         if depth is None:
             raise ValueError("batch_gather does not allow indices with unknown shape.")
-        sizes = emit("Shape", rows)
-        last = emit("ExpandDims", rows, -1)
+        sizes = shape(rows)
+        last = expand_dims(rows, axis=-1)
         parts = [_batch_numbers(sizes, last, axis, depth) for axis in range(depth - 1)]
-        places = emit("ConcatV2", [*parts, last], -1, name="concat")
+        places = concat([*parts, last], axis=-1)
         return scatter_nd_update(ref, places, updates, use_locking=use_locking)
 
 
@@ -611,7 +658,7 @@ def _batch_numbers(sizes: Any, last: Any, axis: int, depth: int) -> Any:
     size = sizes[axis]
     spread: list[Any] = [1] * (depth + 1)
     spread[axis] = size
-    numbers = emit("Reshape", emit("Range", 0, size, 1), spread)
+    numbers = reshape(emit("Range", 0, size, 1), spread)
     if numbers.dtype.base_dtype != last.dtype.base_dtype:
         numbers = emit("Cast", numbers, DstT=last.dtype.base_dtype)
-    return numbers * emit("OnesLike", last, name="ones_like")
+    return numbers * ones_like(last)

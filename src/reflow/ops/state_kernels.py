@@ -118,7 +118,8 @@ def scatter_places(xp: Any, ref: Any, indices: Any, updates: Any, how: str) -> A
         )
     if np.shape(updates)[len(outer) :] != np.shape(ref)[depth:]:
         fail(
-            f"The inner {np.ndim(ref) - depth} dimensions of output.shape={_shown(np.shape(ref))} must match the "
+            f"The inner {np.ndim(ref) - depth} dimensions of output.shape={_shown(np.shape(ref))} must "
+            "match the "
             f"inner {np.ndim(updates) - len(outer)} dimensions of updates.shape={_shown(np.shape(updates))}"
         )
     check_places(xp, indices, np.shape(ref))

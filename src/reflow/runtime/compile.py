@@ -12,6 +12,7 @@ from reflow.graph import scopes
 from reflow.graph.checks import Check
 from reflow.runtime import backend
 from reflow.runtime.evaluate import trace
+from reflow.runtime.policy import MAX_PROGRAMS
 from reflow.runtime.segments import Segment
 
 BAKED_LIMIT = 1024  # bytes: larger constants are arguments, resident on the device
@@ -24,7 +25,7 @@ class Program:
     are donated. `results` are the places of what it returns.
     """
 
-    def __init__(self, segment: Segment, known: dict[int, Any], size: int) -> None:
+    def __init__(self, segment: Segment, known: dict[int, Any], size: int, varying: set[int]) -> None:
         self.segment = segment
         self.known = {i: known[i] for i in segment.inputs if i in known}
         written = set(segment.writes)
@@ -34,6 +35,8 @@ class Program:
         self.results = segment.outputs + segment.writes
         self.checks: list[Check] = []
         self._size = size
+        self.varying = [i for i in self.arguments if i in varying]
+        self._seen: set[Any] = set()
         self._kept = donated
         self.call: Callable[..., Any] = backend.jitted(self._trace, tuple(range(len(donated))))
 
@@ -63,6 +66,18 @@ class Program:
         for place, before in old.items():
             if env[place] is not before and env[place].shape == before.shape:
                 env[place] = jnp.where(good, env[place], before)
+
+    def takes(self, env: list[Any]) -> bool:
+        """Whether the program is there, or may be compiled, for the shapes of what host segments have made."""
+        if not self.varying:
+            return True
+        shapes = tuple([np.shape(env[i]) for i in self.varying])
+        if shapes in self._seen:
+            return True
+        if len(self._seen) >= MAX_PROGRAMS:
+            return False
+        self._seen.add(shapes)
+        return True
 
     def run(self, env: list[Any]) -> None:
         """Compute the segment's results into `env`; raises what its checks found."""

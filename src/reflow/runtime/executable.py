@@ -75,7 +75,8 @@ class Executable:
         baked = {i: v for i, v in self.plan.constants.items() if _baked(v)}
         for i in self.static:
             baked[i] = np.asarray(arrays[self.plan.feed_places.index(i)])
-        parts = [s if s.host else Program(s, baked, self.plan.size) for s in self.segments]
+        varying = {i for s in self.segments if s.host for i in s.outputs}
+        parts = [s if s.host else Program(s, baked, self.plan.size, varying) for s in self.segments]
         self.programs[key] = parts
         return parts
 
@@ -129,7 +130,7 @@ class Runner:
             for place, array in zip(self.feed_places, arrays, strict=True):
                 env[place] = array
             for (reads, writes, segment), part in zip(self.parts, programs, strict=True):
-                if segment.host:
+                if segment.host or not part.takes(env):
                     self._interpret(env, reads, writes, segment)
                 else:
                     self._dispatch(env, reads, writes, part)

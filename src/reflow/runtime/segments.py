@@ -13,6 +13,7 @@ from reflow.runtime.plan import Plan
 # Ops whose output is known while tracing although their input is not: they look at its shape only.
 SHAPE_ONLY = frozenset(("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"))
 HOST_TYPES = frozenset(("string", "resource", "variant"))
+SMALL = 1 << 16  # elements: what the host may compute on the way to its own steps
 STATIC_FEED_LIMIT = 256  # elements of a feed that may be part of a program's key
 
 Sources = frozenset[int] | None  # the feeds that a value follows from; None when it follows from anything else
@@ -62,7 +63,7 @@ def static_sources(plan: Plan) -> set[int]:
                 step.host = True
                 break
             static |= found
-        known = None if step.host or step.rule.state is not None or step.reads else _united(step, sources)
+        known = _united(step, sources)
         sources.update(dict.fromkeys(step.outputs, known))
     return static
 
@@ -77,8 +78,12 @@ def static_positions(step: Step) -> tuple[int, ...]:
 
 
 def _united(step: Step, sources: dict[int, Sources]) -> Sources:
+    if step.host or step.rule.state is not None:
+        return None
     if step.node.type in SHAPE_ONLY:
         return frozenset()
+    if step.reads:
+        return None
     result: frozenset[int] = frozenset()
     for place in step.inputs:
         found = sources.get(place)
@@ -95,8 +100,34 @@ def _has_host_type(step: Step) -> bool:
     return bool(names & HOST_TYPES)
 
 
+def absorb(plan: Plan) -> None:
+    """Let the host compute small steps between its inputs and its own steps, so that XLA need not run before it.
+
+    The indices of a sparse update, say, pass a Reshape on their way from a feed to the host's Unique.
+    """
+    producer = {i: step for step in plan.steps for i in step.outputs}
+    wanted = {i for step in plan.steps if step.host for i in step.inputs}
+    before_host: set[int] = set()
+    for step in reversed(plan.steps):
+        if step.host or any(i in wanted for i in step.outputs):
+            wanted.update(step.inputs)
+            before_host.add(id(step))
+    for step in plan.steps:
+        if step.host or id(step) not in before_host or step.writes or step.rule.kernel is None:
+            continue
+        if any(i in plan.slot_places for i in step.inputs) or not _is_small(step):
+            continue
+        step.host = all(i not in producer or producer[i].host for i in step.inputs)
+
+
+def _is_small(step: Step) -> bool:
+    sizes = [t.shape.num_elements() for t in step.node.outputs]
+    return all(n is None or n <= SMALL for n in sizes) and step.rule.state is None
+
+
 def cut(plan: Plan) -> list[Segment]:
     """The segments of a plan whose steps are marked as host steps or not."""
+    absorb(plan)
     levels: list[int] = []
     last_host_effect = -1
     for number, step in enumerate(plan.steps):
