@@ -35,23 +35,23 @@ def record_case(writer, row):
             "shapes": {how: built.shapes()},
             "nodes": {how: built.nodes},
         }
-        if built.sources() and built.targets():
-            entry.update(record_gradients(writer, built, session, steps[0]))
+    if built.sources() and built.targets():
+        entry.update(record_gradients(writer, built, steps[0]))
     if row.inputs and not row.unknown and row.known:
         for how in ("dims", "rank"):
             record_unknown(entry, row, how)
     return entry
 
 
-def record_gradients(writer, built, session, arrays):
+def record_gradients(writer, built, arrays):
     """The gradients of a built row, or why TensorFlow has none."""
     try:
         found, nodes = built.gradients(arrays)
     except LookupError as error:
         return {"no_gradient": str(error)}
-    session.run(built.init)
-    values = session.run([g for g in found if g is not None], built.feed)
-    values = iter(values)
+    with tf.Session(graph=built.graph) as session:  # a fresh one: random ops start anew
+        session.run(built.init)
+        values = iter(session.run([g for g in found if g is not None], built.feed))
     grads = [None if g is None else writer.array(next(values)) for g in found]
     return dict({"grads": grads, "grad_nodes": nodes}, **second_order(built, found))
 

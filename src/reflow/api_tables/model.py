@@ -54,19 +54,24 @@ model.variables
   . initializers python.ops.lookup_ops: tables_initializer
   initializers: global_variables=global_variables_initializer local_variables=local_variables_initializer
       variables=variables_initializer
+train.decay -> python.training.learning_rate_decay
+  train: cosine_decay cosine_decay_restarts exponential_decay inverse_time_decay linear_cosine_decay
+      natural_exp_decay noisy_linear_cosine_decay piecewise_constant
+      piecewise_constant_decay=piecewise_constant polynomial_decay
 train.optimizer
   train python.training.optimizer: Optimizer
 train.optimizers
   train python.training.adadelta: AdadeltaOptimizer
   train python.training.adagrad: AdagradOptimizer
-  train python.training.adagrad_da: AdagradDAOptimizer
   train python.training.adam: AdamOptimizer
-  train python.training.ftrl: FtrlOptimizer
   train python.training.gradient_descent: GradientDescentOptimizer
   train python.training.momentum: MomentumOptimizer
+  train python.training.rmsprop: RMSPropOptimizer
+train.proximal
+  train python.training.adagrad_da: AdagradDAOptimizer
+  train python.training.ftrl: FtrlOptimizer
   train python.training.proximal_adagrad: ProximalAdagradOptimizer
   train python.training.proximal_gradient_descent: ProximalGradientDescentOptimizer
-  train python.training.rmsprop: RMSPropOptimizer
 train.slots -> python.training.slot_creator
   -: create_slot create_slot_with_initializer create_zeros_slot
 """

@@ -17,6 +17,7 @@ ops.arithmetic -> python.ops.math_ops
       truncate_div=truncatediv truncate_mod=truncatemod
   math: divide_no_nan=div_no_nan multiply_no_nan nextafter polyval
   math python.ops.gen_math_ops: xdivy xlogy
+  python.ops.gen_math_ops: mul=multiply sub=subtract
 ops.array
   . python.ops.array_ops: broadcast_dynamic_shape fill identity one_hot ones ones_like placeholder
       placeholder_with_default rank shape shape_n size sparse_placeholder zeros zeros_like
@@ -24,6 +25,8 @@ ops.array
   .: newaxis
   . python.ops.check_ops: ensure_shape
   sparse: placeholder=sparse_placeholder
+ops.bitwise -> python.ops.gen_bitwise_ops
+  bitwise python.ops.bitwise_ops: bitwise_and bitwise_or bitwise_xor invert left_shift right_shift
 ops.casting
   . python.ops.math_ops: to_bfloat16 to_complex128 to_complex64 to_double to_float to_int32 to_int64
   . math python.ops.math_ops: angle conj imag real
@@ -36,9 +39,13 @@ ops.check
   . debugging math python.ops.check_ops: is_non_decreasing is_strictly_increasing
   . debugging contrib.framework python.ops.check_ops: assert_same_float_dtype
   . debugging python.ops.control_flow_ops: Assert
+ops.clip -> python.ops.clip_ops
+  .: clip_by_average_norm clip_by_global_norm clip_by_norm clip_by_value
+  . linalg: global_norm
 ops.comparison -> python.ops.math_ops
   . math python.ops.gen_math_ops: greater greater_equal less less_equal logical_and logical_not logical_or
   . math: equal logical_xor not_equal
+  python.ops.gen_math_ops: approximate_equal
 ops.control -> python.ops.control_flow_ops
   .: group no_op tuple
   -: with_dependencies
@@ -77,7 +84,8 @@ ops.linalg
   . linalg python.ops.gen_math_ops python.ops.math_ops: cross
   linalg: adjoint
   linalg python.ops.math_ops: matvec
-  python.ops.gen_math_ops python.ops.math_ops: batch_mat_mul batch_mat_mul_v2 mat_mul sparse_mat_mul=sparse_matmul
+  python.ops.gen_math_ops python.ops.math_ops: batch_mat_mul batch_mat_mul_v2 mat_mul
+      sparse_mat_mul=sparse_matmul
 ops.linalg_decompositions
   . linalg python.ops.linalg_ops: cholesky qr svd
   . python.ops.linalg_ops: matrix_square_root self_adjoint_eig self_adjoint_eigvals
@@ -123,6 +131,9 @@ ops.padding
   . manip python.ops.array_ops: reverse
   . manip python.ops.array_ops python.ops.gen_array_ops: tile
   . manip python.ops.manip_ops: roll
+ops.printing
+  .: print=print_v2
+  . python.ops.logging_ops: Print
 ops.random
   . python.ops.random_ops: random_normal random_shuffle random_uniform
   . image python.ops.random_ops: random_crop
@@ -146,6 +157,10 @@ ops.reduction
       reduce_mean reduce_min reduce_prod reduce_sum
   . python.ops.gen_math_ops: arg_max arg_min
   math python.ops.math_ops: reduce_euclidean_norm reduce_std reduce_variance
+ops.script
+  . python.ops.script_ops: numpy_function py_func
+  .: py_function
+  python.ops.script_ops: eager_py_func=py_function
 ops.segment -> python.ops.math_ops
   . math python.ops.gen_math_ops: segment_max segment_mean segment_min segment_prod segment_sum
       unsorted_segment_max unsorted_segment_min unsorted_segment_prod unsorted_segment_sum
@@ -193,6 +208,18 @@ ops.state -> python.ops.state_ops
   .: assign assign_add assign_sub batch_scatter_update count_up_to scatter_add scatter_div scatter_max
       scatter_min scatter_mul scatter_nd_add scatter_nd_sub scatter_nd_update scatter_sub scatter_update
   . python.ops.variables: is_variable_initialized
+ops.strings
+  . python.ops.string_ops: string_join string_strip string_to_hash_bucket_fast string_to_hash_bucket_strong
+  .: string_split string_to_hash_bucket string_to_number
+  . strings python.ops.string_ops: reduce_join regex_replace substr
+  . io python.ops.string_ops: decode_base64 encode_base64
+  . dtypes strings python.ops.string_ops: as_string
+  . io: decode_raw
+  strings: join=string_join length=string_length lower=string_lower split=strings_split strip=string_strip
+      to_hash_bucket=string_to_hash_bucket to_hash_bucket_fast=string_to_hash_bucket_fast
+      to_hash_bucket_strong=string_to_hash_bucket_strong to_number=string_to_number upper=string_upper
+  python.ops.string_ops: string_length string_lower string_upper substr_deprecated=substr
+  strings python.ops.string_ops: regex_full_match unsorted_segment_join
 ops.tridiagonal
   linalg: tridiagonal_matmul tridiagonal_solve
 ops.trigonometry -> python.ops.gen_math_ops python.ops.math_ops

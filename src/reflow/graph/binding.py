@@ -20,6 +20,7 @@ class Binding:
         self.definition = definition
         self.attrs: dict[str, Any] = {}
         self.inputs: list[Tensor] = []
+        self.references: list[Tensor] = []  # the inputs that the op takes by reference
         for name, value in given.items():
             attribute = definition.attrs.get(name)
             if attribute is None:
@@ -102,6 +103,8 @@ class Binding:
                 f"'{self.definition.name}' Op requires that input '{argument.name}' be a mutable tensor "
                 f"(e.g.: a tf.Variable), got {tensor}"
             )
+        if argument.is_ref:
+            self.references.append(tensor)
         return tensor
 
     def _mismatch(self, argument: Argument, value: Any, wanted: Any, error: Exception) -> Exception:

@@ -228,7 +228,7 @@ class SparseTensor:
     @property
     def dtype(self) -> dtypes.DType:
         """The type of the elements."""
-        return self._values.dtype
+        return self._values.dtype  # type: ignore[no-any-return]
 
     @property
     def graph(self) -> Graph:

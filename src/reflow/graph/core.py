@@ -75,7 +75,10 @@ class Graph:
             binding.bind(inputs)
         finally:
             self._name_stack = outer
-        op = self.add(op_type, binding.inputs, binding.attrs, scope + "/" if scope else op_type)
+        with contextlib.ExitStack() as stack:
+            for tensor in binding.references:  # an op on a reference is placed with its variable
+                stack.enter_context(self.colocate_with(tensor))
+            op = self.add(op_type, binding.inputs, binding.attrs, scope + "/" if scope else op_type)
         return structured_outputs(op)
 
     def add(self, op_type: str, inputs: list[Tensor], attrs: dict[str, Any], name: str) -> Operation:

@@ -118,7 +118,8 @@ class _ConvolutionOrthogonal(Orthogonal):
     def _kernel(self, width: int, inputs: int, outputs: int) -> Tensor:
         rows = self._orthogonal(outputs)[0:inputs, :]
         if width == 1:
-            return functools.reduce(lambda x, _: expand_dims(x, 0), range(self.axes), rows)
+            single: Tensor = functools.reduce(lambda x, _: expand_dims(x, 0), range(self.axes), rows)
+            return single
         kernel = self._block(outputs)
         for _ in range(width - 2):
             kernel = self._convolved(kernel, self._block(outputs), outputs)

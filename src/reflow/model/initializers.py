@@ -219,7 +219,7 @@ class VarianceScaling(Initializer):
     'fan_avg'
     """
 
-    settings = ("scale", "mode", "distribution", "seed", "dtype")
+    settings: tuple[str, ...] = ("scale", "mode", "distribution", "seed", "dtype")
 
     def __init__(
         self,
@@ -275,7 +275,7 @@ class GlorotUniform(VarianceScaling):
     {'seed': 1, 'dtype': 'float32'}
     """
 
-    settings = ("seed", "dtype")
+    settings: tuple[str, ...] = ("seed", "dtype")
 
     def __init__(self, seed: int | None = None, dtype: Any = dtypes.float32) -> None:
         super().__init__(scale=1.0, mode="fan_avg", distribution="uniform", seed=seed)
@@ -289,7 +289,7 @@ class GlorotNormal(VarianceScaling):
     {'seed': 1, 'dtype': 'float32'}
     """
 
-    settings = ("seed", "dtype")
+    settings: tuple[str, ...] = ("seed", "dtype")
 
     def __init__(self, seed: int | None = None, dtype: Any = dtypes.float32) -> None:
         super().__init__(scale=1.0, mode="fan_avg", distribution="truncated_normal", seed=seed)
@@ -395,7 +395,8 @@ class Identity(Initializer):
         full_shape = _whole(shape, partition_info)
         if len(full_shape) != 2:
             raise ValueError("Identity matrix initializer can only be used for 2D matrices.")
-        matrix = identity_matrix(*TensorShape(full_shape).as_list(), dtype=self._chosen(dtype))
+        rows, columns = TensorShape(full_shape).as_list()
+        matrix = identity_matrix(rows, columns, self._chosen(dtype))
         if partition_info is not None:
             matrix = emit("Slice", matrix, partition_info.var_offset, shape)
         scaled: Tensor = self.gain * matrix

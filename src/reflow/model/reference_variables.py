@@ -22,7 +22,7 @@ from reflow.model.modes import checked_modes
 from reflow.model.variable_common import (
     INSIDE_CONTROL_FLOW,
     BaseVariable,
-    SaveSliceInfo,
+    SliceInfo,
     check_initial,
     checked_collections,
     checked_slices,
@@ -87,8 +87,9 @@ class RefVariable(BaseVariable):
             self._initial_value = value
             if validate_shape and not value.get_shape().is_fully_defined():
                 raise ValueError(f"initial_value must have a shape specified: {value}")
-            assigned = state.assign(self._variable, guarded(scope, value), validate_shape=validate_shape)
-            self._initializer_op = assigned.op
+            safe = guarded(scope, value)
+            with colocate_with(self._variable.op):
+                self._initializer_op = state.assign(self._variable, safe, validate_shape=validate_shape).op
             near = (
                 colocate_with(self._variable.op)
                 if self._caching_device is None
@@ -122,7 +123,7 @@ class RefVariable(BaseVariable):
         )
         self._constraint = None
         if variable_def.HasField("save_slice_info_def"):
-            self._save_slice_info = SaveSliceInfo(
+            self._save_slice_info = SliceInfo(
                 save_slice_info_def=variable_def.save_slice_info_def, import_scope=import_scope
             )
 
@@ -133,7 +134,7 @@ class RefVariable(BaseVariable):
         return self._variable.name
 
     @property
-    def dtype(self) -> Any:  # type: ignore[override]
+    def dtype(self) -> Any:
         """The reference type: `dtype.base_dtype` is that of the value."""
         return self._variable.dtype
 
@@ -152,7 +153,7 @@ class RefVariable(BaseVariable):
 
     # Values
 
-    def value(self) -> Tensor:
+    def value(self) -> Any:
         return self._snapshot
 
     def read_value(self) -> Tensor:
@@ -176,7 +177,7 @@ class RefVariable(BaseVariable):
         return read
 
     def _snapshot_name(self) -> str:
-        return self._snapshot.name
+        return str(self._snapshot.name)
 
     # Updates
 

@@ -27,7 +27,7 @@ from reflow.model.modes import checked_modes
 from reflow.model.variable_common import (
     INSIDE_CONTROL_FLOW,
     BaseVariable,
-    SaveSliceInfo,
+    SliceInfo,
     check_initial,
     checked_collections,
     checked_slices,
@@ -64,7 +64,7 @@ class BaseResourceVariable(BaseVariable):
         return self._handle.name
 
     @property
-    def dtype(self) -> dtypes.DType:  # type: ignore[override]
+    def dtype(self) -> dtypes.DType:
         """The type of the value."""
         return self._dtype
 
@@ -408,7 +408,7 @@ class ResourceVariable(BaseResourceVariable):
         self._constraint = None
         self._find_reads(find(variable_def.snapshot_name or self._handle.op.name + "/Read/ReadVariableOp:0"))
         if variable_def.HasField("save_slice_info_def"):
-            self._save_slice_info = SaveSliceInfo(
+            self._save_slice_info = SliceInfo(
                 save_slice_info_def=variable_def.save_slice_info_def, import_scope=import_scope
             )
 

@@ -204,8 +204,8 @@ class VariableScope:
             return var_store.get_variable(self.full_name(name), **self._defaults(given))
 
     def full_name(self, name: str | None) -> str:
-        """`name` behind this scope's prefix."""
-        return "/".join(part for part in (self._name, name) if part)
+        """`name` behind this scope's prefix. The slots of optimizers have the name "": the scope's own, re-entered."""
+        return f"{self._name}/{name or ''}" if self._name else name or ""
 
     def _get_partitioned_variable(self, var_store: Any, name: str | None, **given: Any) -> Any:
         """A variable in slices, for `create_partitioned_variables`."""

@@ -21,16 +21,16 @@ class _VariableType(type):
     """Makes `Variable(...)` pick the kind of variable, and every kind an instance of `Variable`."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        return _create(*args, **kwargs)
+        return create_variable(*args, **kwargs) if cls is Variable else super().__call__(*args, **kwargs)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, BaseVariable)
+        return isinstance(instance, BaseVariable) if cls is Variable else super().__instancecheck__(instance)
 
-    def __subclasscheck__(cls, subclass: Any) -> bool:
-        return issubclass(subclass, BaseVariable)
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, BaseVariable) if cls is Variable else super().__subclasscheck__(subclass)
 
 
-def _create(
+def create_variable(
     initial_value: Any = None,
     trainable: bool | None = None,
     collections: Any = None,
@@ -47,7 +47,7 @@ def _create(
     aggregation: Any = VariableAggregation.NONE,
     shape: Any = None,
 ) -> Any:
-    """Call the creators of the scopes around, the innermost first; the last one is `default_creator`."""
+    """Call the creators of the scopes around, the innermost first; `default_creator` is the last one."""
     create: Callable[..., Any] = default_creator
     for creator in get_variable_scope_store().creators:
         create = _bound(creator, create)

@@ -23,7 +23,7 @@ INSIDE_CONTROL_FLOW = (
 )
 
 
-class SaveSliceInfo:
+class SliceInfo:
     """Which part of a whole a variable is: the whole's name and shape, this part's offset and shape."""
 
     def __init__(
@@ -66,7 +66,7 @@ class SaveSliceInfo:
 class BaseVariable(Operators):
     """What the kinds of variables have in common. Each is a `tf.Variable` to `isinstance`."""
 
-    SaveSliceInfo = SaveSliceInfo
+    SaveSliceInfo = SliceInfo
 
     _initial_value: Any
     _initializer_op: Any
@@ -75,7 +75,7 @@ class BaseVariable(Operators):
     _aggregation: VariableAggregation
     _constraint: Any
     _caching_device: Any = None
-    _save_slice_info: SaveSliceInfo | None = None
+    _save_slice_info: SliceInfo | None = None
 
     # What each kind has of its own
 
@@ -105,7 +105,7 @@ class BaseVariable(Operators):
     # Facts
 
     @property
-    def graph(self) -> Graph:  # type: ignore[override]
+    def graph(self) -> Graph:
         """The graph that holds the variable."""
         graph: Graph = self.op.graph
         return graph
@@ -152,10 +152,10 @@ class BaseVariable(Operators):
     def _shape_tuple(self) -> Any:
         return self.shape.ints
 
-    def _set_save_slice_info(self, save_slice_info: SaveSliceInfo | None) -> None:
+    def _set_save_slice_info(self, save_slice_info: SliceInfo | None) -> None:
         self._save_slice_info = save_slice_info
 
-    def _get_save_slice_info(self) -> SaveSliceInfo | None:
+    def _get_save_slice_info(self) -> SliceInfo | None:
         return self._save_slice_info
 
     def __repr__(self) -> str:

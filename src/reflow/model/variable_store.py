@@ -29,7 +29,9 @@ from reflow.model.partitioned import (
     slice_dim_and_count,
     slices_of,
 )
-from reflow.model.variables import ResourceVariable, Variable
+from reflow.model.resource_variables import ResourceVariable
+from reflow.model.variable_base import create_variable
+from reflow.model.variable_common import SliceInfo
 
 
 class VariableStore:
@@ -116,7 +118,7 @@ class VariableStore:
         if not from_value:
             initializer = default_initializer(name, wanted) if initializer is None else initializer
             initializer, variable_dtype = bound_initializer(initializer, shape, wanted, partition_info)
-        variable = Variable(
+        variable = create_variable(
             initial_value=initializer,
             name=name,
             dtype=variable_dtype,
@@ -183,7 +185,7 @@ class VariableStore:
             self._part(
                 f"{name}/part_{i}", name, full_shape, offset, part_shape, wanted, initializer, reuse, settings
             )
-            for i, (offset, part_shape) in enumerate(slices_of(full_shape.as_list(), count, axis))
+            for i, (offset, part_shape) in enumerate(slices_of(_sizes(full_shape), count, axis))
         ]
         made = PartitionedVariable(name, full_shape, wanted, parts, partitions)
         self.partitioned[name] = made
@@ -256,11 +258,15 @@ class VariableStore:
                 dtype=dtype,
                 initializer=initializer,
                 reuse=reuse,
-                partition_info=PartitionInfo(full_shape.as_list(), offset),
+                partition_info=PartitionInfo(_sizes(full_shape), offset),
                 **settings,
             )
-        part._set_save_slice_info(Variable.SaveSliceInfo(name, full_shape.as_list(), offset, part_shape))
+        part._set_save_slice_info(SliceInfo(name, _sizes(full_shape), offset, part_shape))
         return part
+
+
+def _sizes(shape: TensorShape) -> list[int]:
+    return [int(d) for d in shape.as_list() if d is not None]
 
 
 def _takes(function: Callable[..., Any], argument: str) -> bool:
@@ -296,7 +302,7 @@ def bound_initializer(
     initializer: Any, shape: TensorShape, dtype: dtypes.DType, partition_info: PartitionInfo | None
 ) -> tuple[Callable[[], Any], dtypes.DType | None]:
     """`initializer` as a function of no arguments, and the type that is left to say for the variable."""
-    function = initializer() if inspect.isclass(initializer) else initializer
+    function: Any = initializer() if inspect.isclass(initializer) else initializer
     if shape.is_fully_defined():
         return lambda: function(shape.as_list(), dtype=dtype, partition_info=partition_info), dtype.base_dtype
     if _needs_no_arguments(function):

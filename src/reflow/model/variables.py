@@ -21,7 +21,6 @@ from reflow.model.modes import VariableAggregation, VariableSynchronization
 from reflow.model.reference_variables import RefVariable
 from reflow.model.resource_variables import BaseResourceVariable, ResourceVariable, is_resource_variable
 from reflow.model.variable_base import Variable
-from reflow.model.variable_common import SaveSliceInfo
 from reflow.ops import state
 from reflow.ops.control import group, no_op
 from reflow.ops.masks import boolean_mask
@@ -30,7 +29,6 @@ __all__ = [
     "BaseResourceVariable",
     "RefVariable",
     "ResourceVariable",
-    "SaveSliceInfo",
     "Variable",
     "VariableAggregation",
     "VariableSynchronization",

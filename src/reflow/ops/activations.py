@@ -49,7 +49,7 @@ def _register_gradient(op_type: str, kernel: Any, gradient: Any) -> None:
     register(op_type, shape=shapes.merged_inputs, kernel=quiet(kernel), gradient=gradient)
 
 
-def _number(x: Any, value: float) -> Any:
+def _number(x: Any, value: Any) -> Any:
     """A number of the type of `x`, so that 16-bit floats stay so."""
     return x.dtype.type(value)
 
@@ -71,9 +71,7 @@ _register_gradient(
 )
 _register_gradient(
     "SeluGrad",
-    lambda xp, dy, y: xp.where(
-        y < 0, dy * (y + _number(y, SELU_SCALE_ALPHA)), dy * _number(y, SELU_SCALE)
-    ),
+    lambda xp, dy, y: xp.where(y < 0, dy * (y + _number(y, SELU_SCALE_ALPHA)), dy * _number(y, SELU_SCALE)),
     _exponential_second("SeluGrad", 0.0),
 )
 
@@ -159,11 +157,11 @@ def _leaky_gradient(op: Any, grad: Any) -> list[Any]:
 
 
 def _leaky_kernel(xp: Any, x: Any, *, alpha: float) -> Any:
-    return xp.maximum(x * _number(x, alpha), x)
+    return xp.maximum(x * _number(x, np.float32(alpha)), x)  # an attribute is of single precision
 
 
 def _leaky_grad_kernel(xp: Any, dy: Any, x: Any, *, alpha: float) -> Any:
-    return xp.where(x > 0, dy, dy * _number(dy, alpha))
+    return xp.where(x > 0, dy, dy * _number(dy, np.float32(alpha)))
 
 
 _register_gradient(
@@ -204,16 +202,17 @@ def crelu(features: Any, name: str | None = None, axis: Any = -1) -> Any:
 
 
 def swish(features: Any) -> Any:
-    """features * sigmoid(features), element by element. Its gradient keeps no more than the features in memory.
+    """features * sigmoid(features), element by element. Its gradient keeps only the features in memory.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
-    ...     print(sess.run(tf.nn.swish([0.0, -50.0])))
-    [ 0.e+00 -9.6e-21]
+    ...     print(sess.run(tf.nn.swish([0.0, 100.0])))
+    [  0. 100.]
     """
     features = convert_to_tensor(features, name="features")
     result = features * emit("Sigmoid", features)
-    node = emit("IdentityN", [emit("Identity", result), features])[0]
+    emit("Identity", result)  # TensorFlow makes one that nothing uses
+    node = emit("IdentityN", [result, features])[0]
     node.op._gradient_rule = _swish_gradient
     return node
 

@@ -134,8 +134,9 @@ def squared_difference(x: Any, y: Any, name: str | None = None) -> Any:
 # Division
 
 
-def _require_divisor(xp: Any, y: Any) -> None:
-    require(xp, all_true(xp, y != 0), "Integer division by zero")
+def _require_divisor(xp: Any, x: Any, y: Any) -> None:
+    if 0 not in x.shape:  # a zero that divides nothing does no harm
+        require(xp, all_true(xp, y != 0), "Integer division by zero")
 
 
 def _is_integer(x: Any) -> bool:
@@ -146,21 +147,21 @@ def _true_quotient(xp: Any, x: Any, y: Any) -> Any:
     """`x / y`; of integers rounded toward zero."""
     if not _is_integer(x):
         return x / y
-    _require_divisor(xp, y)
+    _require_divisor(xp, x, y)
     return (x - xp.fmod(x, y)) // y
 
 
 def _floor_quotient(xp: Any, x: Any, y: Any) -> Any:
     if not _is_integer(x):
         return xp.floor(x / y)
-    _require_divisor(xp, y)
+    _require_divisor(xp, x, y)
     return x // y
 
 
 def _floor_remainder(xp: Any, x: Any, y: Any) -> Any:
     """The remainder that has the sign of `y`."""
     if _is_integer(x):
-        _require_divisor(xp, y)
+        _require_divisor(xp, x, y)
         return x % y
     rest = xp.fmod(x, y)
     return xp.where((x < 0) == (y < 0), rest, xp.fmod(rest + y, y))
@@ -169,7 +170,7 @@ def _floor_remainder(xp: Any, x: Any, y: Any) -> Any:
 def _remainder(xp: Any, x: Any, y: Any) -> Any:
     """The remainder that has the sign of `x`."""
     if _is_integer(x):
-        _require_divisor(xp, y)
+        _require_divisor(xp, x, y)
     return xp.fmod(x, y)
 
 
@@ -212,7 +213,7 @@ register(
 
 
 def truediv(x: Any, y: Any, name: str | None = None) -> Any:
-    """`x / y`, elementwise with broadcasting, in floating point: integers are cast first, small ones to float32.
+    """`x / y`, elementwise with broadcasting, in floating point: integers are cast first.
 
     >>> import reflow as tf
     >>> tf.Session().run(tf.truediv([1, 2], 4))
@@ -603,7 +604,7 @@ def accumulate_n(inputs: Any, shape: Any = None, tensor_dtype: Any = None, name:
 
 
 def polyval(coeffs: Any, x: Any, name: str | None = None) -> Any:
-    """The polynomial with the given coefficients, the highest power's first, at each element of `x` (Horner's rule).
+    """The polynomial of the given coefficients, the highest power's first, at each element of `x`.
 
     >>> import reflow as tf
     >>> tf.Session().run(tf.math.polyval([1.0, 2.0, 3.0], 10.0))

@@ -556,8 +556,8 @@ def identity_n(input: Any, name: str | None = None) -> list[Tensor]:
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
-    ...     print(sess.run(tf.identity_n([1, 2.0])))
-    [1, 2.0]
+    ...     print(*sess.run(tf.identity_n([1, 2.0])))
+    1 2.0
     """
     return emit("IdentityN", input, name=name)  # type: ignore[no-any-return]
 

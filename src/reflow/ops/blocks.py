@@ -1,11 +1,14 @@
-"""The calls that gradient rules and composite functions make most, with the nodes that TensorFlow makes for each.
+"""The calls that gradient rules and composite functions make most, with the nodes that TensorFlow makes.
 
-These are not public: the public functions of the families take more arguments and check them. A gradient rule may use
+These are not public: the public functions of the families take more arguments and check them. A gradient rule
+    may use
 what is here (and `emit`), and so depends on no family.
 """
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +18,7 @@ from reflow.base import dtypes
 from reflow.base.shape import TensorShape
 from reflow.graph.graph import constant, convert_to_tensor, emit, name_scope
 
+RANGE_TYPES = (dtypes.int32, dtypes.int64, dtypes.float32, dtypes.float64)
 SMALL = 1000  # elements: TensorFlow makes a constant of fewer zeros, and a Fill of more
 
 
@@ -104,7 +108,12 @@ def gather(params: Any, indices: Any) -> Any:
 
 
 def span(start: Any, limit: Any, delta: Any = 1) -> Any:
-    return emit("Range", start, limit, delta, name="range")
+    """`range`: numbers from `start` to before `limit`, of the widest of the three types."""
+    with name_scope("range", values=[start, limit, delta]) as scope:
+        given = zip(("start", "limit", "delta"), (start, limit, delta), strict=True)
+        values = [convert_to_tensor(value, name=name) for name, value in given]
+        widest = max((v.dtype.base_dtype for v in values), key=RANGE_TYPES.index)
+        return emit("Range", *[cast(v, widest) for v in values], name=scope)
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
@@ -158,7 +167,9 @@ def _filled(value: int, default: str, shape: Any, dtype: Any, name: str | None) 
     with name_scope(name, default, [shape]) as scope:
         if isinstance(shape, (TensorShape, tuple, list)):
             known = _known_sizes(shape)
-            if known is not None and np.prod(known) < SMALL:
+            if known is None:
+                functools.reduce(operator.mul, shape) < SMALL  # noqa: B015  (TF tries, and leaves the nodes)
+            elif np.prod(known) < SMALL:
                 return constant(held, dtype, shape=known, name=scope)
             shape = convert_to_tensor(shape if known is None else TensorShape(known), dtype=dtypes.int32)
         if not shape.shape.ints:
@@ -168,7 +179,7 @@ def _filled(value: int, default: str, shape: Any, dtype: Any, name: str | None) 
 
 def _known_sizes(shape: Any) -> list[int] | None:
     """The sizes as numbers; None when one of them is a tensor."""
-    items = shape.as_list() if isinstance(shape, TensorShape) else list(shape)
+    items: list[Any] = shape.as_list() if isinstance(shape, TensorShape) else list(shape)
     if any(hasattr(d, "op") for d in items):
         return None
     return [int(d) for d in items]
@@ -222,7 +233,7 @@ def band_part(x: Any, lower: int, upper: int) -> Any:
 
 
 def eye(size: Any, batch_shape: Any = None, dtype: Any = dtypes.float32) -> Any:
-    """Square identity matrices; the size, a number or a tensor, and the batch shape, None or a tensor or list."""
+    """Square identity matrices; the size is a number or tensor, the batch shape None, a tensor or a list."""
     with name_scope(None, "eye", [size, batch_shape]):
         batch = [] if batch_shape is None else batch_shape
         if hasattr(size, "op"):

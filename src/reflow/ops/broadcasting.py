@@ -1,4 +1,4 @@
-"""Graphs of gradient rules that undo a broadcast or a reduction: which axes to sum over, and what shape to come back to."""
+"""How gradient rules undo a broadcast or a reduction: which axes to sum over, what shape to come back to."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ register(
 
 
 def broadcast_axes(x: Any, y: Any) -> tuple[Any, Any, Any, Any]:
-    """The shapes of `x` and `y`, and the axes that the gradients of each are summed over: `sx, sy, rx, ry`."""
+    """The shapes of `x` and `y`, and the axes that their gradients are summed over: `sx, sy, rx, ry`."""
     sx, sy = blocks.shape_of(x), blocks.shape_of(y)
     rx, ry = emit("BroadcastGradientArgs", sx, sy)
     return sx, sy, rx, ry
@@ -100,7 +100,7 @@ def same_known_shape(*tensors: Any) -> bool:
 
 
 def kept_shape(shape: Any, axes: Any) -> Any:
-    """`shape` with 1 for each of the axes: the shape of a reduction that keeps its dimensions, as a tensor."""
+    """`shape` with 1 for each of the axes: the shape of a reduction that keeps its dimensions."""
     shape, axes = _int32(shape), _int32(axes)
     rank = blocks.size_of(shape)
     axes = (axes + rank) % rank

@@ -16,7 +16,7 @@ from reflow.graph.node import Tensor
 from reflow.graph.registry import op
 from reflow.ops import blocks
 from reflow.ops.broadcasting import broadcast_axes, sum_to
-from reflow.ops.elementwise import broadcasting, quiet, shown
+from reflow.ops.elementwise import SMALL_FLOATS, broadcasting, quiet, shown
 from reflow.platform import logging as _log
 
 INEXACT = (
@@ -47,7 +47,7 @@ def _cast_array(xp: Any, x: Any, *, DstT: Any) -> Any:  # noqa: N803  (the attri
 
 
 def _float_to_integer(xp: Any, x: Any, target: np.dtype[Any]) -> Any:
-    """`x` without its fraction. What does not fit becomes the lowest number of 32 or 64 bits, as on x86 processors.
+    """`x` without its fraction. What does not fit becomes the lowest number of 32 or 64 bits, as on x86.
 
     Types with fewer bits keep the low bits of that, and so do unsigned ones.
     """
@@ -56,9 +56,10 @@ def _float_to_integer(xp: Any, x: Any, target: np.dtype[Any]) -> Any:
         return xp.where(x < 0, x.astype(np.int64).astype(np.uint64), x.astype(np.uint64))
     if xp is np:
         return x.astype(wide).astype(target)
+    x = x.astype(np.float32) if x.dtype.name in SMALL_FLOATS else x
     limit = np.array(2.0 ** (8 * wide.itemsize - 1), x.dtype)
     inside = (x >= -limit) & (x < limit)  # XLA itself would give the nearest number, and 0 for NaN
-    return xp.where(inside, x.astype(wide), np.iinfo(wide).min).astype(target)
+    return xp.where(inside, x.astype(wide), dtypes.as_dtype(wide).min).astype(target)
 
 
 def _cast_gradient(op: Any, grad: Any) -> Any:
@@ -70,8 +71,8 @@ def _cast_gradient(op: Any, grad: Any) -> Any:
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     """`x` with its elements converted to `dtype`; `x` itself when they are of that type.
 
-    Fractions are cut off, booleans become 0 and 1, of complex numbers the real part is taken. Of a `SparseTensor` or
-    `IndexedSlices` the values are cast.
+    Fractions are cut off, booleans become 0 and 1, of complex numbers the real part is taken. Of a
+    `SparseTensor` or `IndexedSlices` the values are cast.
 
     >>> import reflow as tf
     >>> tf.Session().run(tf.cast([1.8, -2.2], tf.int32))
@@ -93,7 +94,7 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
 
 def _stands_for_tensor(x: Any) -> bool:
     """A tensor, or a resource variable (which is returned as it is; a reference variable is read)."""
-    return isinstance(x, Tensor) or getattr(x, "_is_resource", False)
+    return isinstance(x, Tensor) or hasattr(x, "handle")
 
 
 def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Any:

@@ -11,7 +11,14 @@ from reflow.base import dtypes
 from reflow.base.shape import TensorShape, broadcast_static_shape
 from reflow.graph import shapes
 from reflow.graph.checks import require
-from reflow.graph.graph import constant, constant_value, control_dependencies, convert_to_tensor, emit, name_scope
+from reflow.graph.graph import (
+    constant,
+    constant_value,
+    control_dependencies,
+    convert_to_tensor,
+    emit,
+    name_scope,
+)
 from reflow.graph.registry import op
 from reflow.ops import blocks
 from reflow.ops import matrix_shapes as mats
@@ -133,7 +140,7 @@ def _as_rows(x: Any) -> Any:
     result = blocks.reshape(x, blocks.concat([[-1], width], 0))
     sizes = x.shape.ints
     if sizes is not None and None not in sizes[:-1]:
-        result.set_shape([math.prod(sizes[:-1]), sizes[-1]])  # type: ignore[arg-type]
+        result.set_shape([math.prod(sizes[:-1]), sizes[-1]])
     return result
 
 
@@ -207,7 +214,12 @@ def softmax_cross_entropy_with_logits(
     return softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits, axis=dim, name=scope)
 
 
-@op("SparseSoftmaxCrossEntropyWithLogits", shape=_sparse_shape, kernel=_sparse_kernel, gradient=_sparse_gradient)
+@op(
+    "SparseSoftmaxCrossEntropyWithLogits",
+    shape=_sparse_shape,
+    kernel=_sparse_kernel,
+    gradient=_sparse_gradient,
+)
 def sparse_softmax_cross_entropy_with_logits(
     _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
 ) -> Any:
@@ -312,7 +324,11 @@ def sigmoid_cross_entropy_with_logits(
 
 
 def weighted_cross_entropy_with_logits(
-    labels: Any = None, logits: Any = None, pos_weight: Any = None, name: str | None = None, targets: Any = None
+    labels: Any = None,
+    logits: Any = None,
+    pos_weight: Any = None,
+    name: str | None = None,
+    targets: Any = None,
 ) -> Any:
     """`sigmoid_cross_entropy_with_logits` with a factor `pos_weight` for the positive part.
 
@@ -323,7 +339,7 @@ def weighted_cross_entropy_with_logits(
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
-    ...     print(sess.run(tf.nn.weighted_cross_entropy_with_logits(labels=[1.0], logits=[0.0], pos_weight=2.0)))
+    ...     print(sess.run(tf.nn.weighted_cross_entropy_with_logits([1.0], [0.0], pos_weight=2.0)))
     [1.3862944]
     """
     labels = renamed("labels", labels, "targets", targets)
@@ -340,12 +356,12 @@ def weighted_cross_entropy_with_logits(
 def log_poisson_loss(
     targets: Any, log_input: Any, compute_full_loss: bool = False, name: str | None = None
 ) -> Any:
-    """The negative log likelihood of counts under a Poisson distribution of mean exp(log_input), less a constant.
+    """The negative log likelihood of counts under Poisson distributions of mean exp(log_input).
 
     Args:
         targets: counts, of the shape and type of `log_input`.
         log_input: of a float type.
-        compute_full_loss: add Stirling's approximation of the constant.
+        compute_full_loss: add Stirling's approximation of the part that only the targets have.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:

@@ -1,11 +1,11 @@
-"""Layers as one call: `xw_plus_b`, `relu_layer`, `dropout`, embedding lookups, local response normalization."""
+"""Layers as one call: `xw_plus_b`, `relu_layer`, `dropout`, embedding lookups, response normalization."""
 
 from __future__ import annotations
 
 import logging
-import numbers
 from typing import Any
 
+import numpy as np
 
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape, as_shape
@@ -79,7 +79,7 @@ def dropout(
     name: str | None = None,
     rate: Any = None,
 ) -> Any:
-    """Each element of `x` zero with probability `rate`, else divided by 1 - rate, so that the expectation is `x`.
+    """Each element of `x` zero with probability `rate`, else divided by 1 - rate: the expectation is `x`.
 
     Args:
         x: of a float type.
@@ -107,7 +107,8 @@ def dropout(
         x = convert_to_tensor(x, name="x")
         if not x.dtype.is_floating:
             raise ValueError(
-                f"x has to be a floating point tensor since it's going to be scaled. Got a {x.dtype} tensor instead."
+                "x has to be a floating point tensor since it's going to be scaled. "
+                f"Got a {x.dtype} tensor instead."
             )
         if _keeps_all(rate):
             return x
@@ -119,7 +120,7 @@ def dropout(
 
 
 def _keeps_all(rate: Any) -> bool:
-    if not isinstance(rate, numbers.Real):
+    if not isinstance(rate, (int, float, np.number)):
         return False
     if not 0 <= rate < 1:
         raise ValueError(f"rate must be a scalar tensor or a float in the range [0, 1), got {rate:g}")
@@ -179,7 +180,8 @@ def embedding_lookup(
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
-    ...     print(sess.run(tf.nn.embedding_lookup([[1.0, 2.0], [3.0, 4.0]], [1])))
+    ...     rows = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    ...     print(sess.run(tf.nn.embedding_lookup(rows, [1])))
     [[3. 4.]]
     """
     parts = _parts(params)
@@ -258,7 +260,7 @@ def _partitioned_lookup(parts: list[Any], ids: Any, strategy: str, name: str) ->
 
 
 def _runs(parts: list[Any], flat: Any) -> tuple[Any, Any]:
-    """The part and the row in it of each id, when the rows are cut in runs, the first ones one longer if need be."""
+    """The part, and the row in it, of each id when the rows are cut in runs, the first ones maybe longer."""
     count = len(parts)
     total = _row_count(parts, flat.dtype)
     length, longer = total // count, total % count
@@ -269,8 +271,9 @@ def _runs(parts: list[Any], flat: Any) -> tuple[Any, Any]:
 
 def _row_count(parts: list[Any], dtype: dtypes.DType) -> Any:
     sizes = [p.get_shape().as_list()[0] if p.get_shape().ndims else None for p in parts]
-    if None not in sizes and sum(sizes):
-        return constant(sum(sizes), dtype)
+    total = sum(s for s in sizes if s is not None)
+    if None not in sizes and total:
+        return constant(total, dtype)
     known = []
     for part, size in zip(parts, sizes, strict=True):
         if size is None:

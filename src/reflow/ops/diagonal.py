@@ -138,7 +138,8 @@ def matrix_diag(
     """Square matrices with the last dimension of `diagonal` on their diagonals.
 
     Args:
-        k, num_rows, num_cols, padding_value: not used, as in TensorFlow 1.15, whose op has the main diagonal only.
+        k, num_rows, num_cols, padding_value: not used, as in TensorFlow 1.15: its op has the main
+            diagonal only.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:

@@ -1,4 +1,4 @@
-"""`einsum` for TensorFlow 1: each step a product of batches of matrices, between transpositions and reshapes."""
+"""`einsum` as TensorFlow 1 has it: products of batches of matrices, between transpositions and reshapes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Any:
     """A sum of products of elements, in Einstein's notation: "ij,jk->ik" is the product of two matrices.
 
     Args:
-        equation: a letter for each axis of each input, with commas between the inputs; then, optionally, "->" and those
-            of the output (else the letters that occur once, in alphabetical order). "..." stands for the axes that have
-            no letters.
+        equation: a letter for each axis of each input, with commas between the inputs; then, optionally, "->"
+            and those of the output (else the letters that occur once, in alphabetical order). "..." stands
+            for the axes that have no letters.
         *inputs: tensors of one type.
         name: names the scope.
 
     Raises:
-        ValueError: the equation has another form, does not fit the inputs' ranks, or has a letter twice in one input.
+        ValueError: the equation has another form, does not fit the inputs' ranks, or has a letter twice in
+            one input.
         TypeError: for another keyword argument.
 
     >>> import reflow as tf
@@ -47,7 +48,8 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Any:
         for letter in sorted(set("".join(labels)) - set(output)):
             if sum(letter in own for own in labels) > 2:
                 logging.getLogger("tensorflow").warning(
-                    'einsum multiplies all inputs at once because index "%s" is summed over more than two.', letter
+                    'einsum multiplies all inputs at once because index "%s" is summed over more than two.',
+                    letter,
                 )
                 return _all_at_once(labels, output, list(inputs))
         return _step_by_step(equation, labels, output, list(inputs))
@@ -134,7 +136,7 @@ def _step_by_step(equation: str, labels: list[str], output: str, inputs: list[An
 
 
 def _contracted(x: Any, x_labels: str, y: Any, y_labels: str, output: str) -> tuple[Any, str]:
-    """The product of two tensors, summed over the letters that both have and the output has not; and its letters."""
+    """The product of two tensors, summed over what both have and the output has not; and its letters."""
     for which, tensor, letters in (("t0", x, x_labels), ("t1", y, y_labels)):
         if len(tensor.get_shape()) != len(letters):
             raise ValueError(
@@ -208,7 +210,7 @@ def _reshaped(x: Any, shape: list[Any]) -> Any:
 
 
 def _all_at_once(labels: list[str], output: str, inputs: list[Any]) -> Any:
-    """All inputs broadcast against each other, multiplied, and summed. Takes memory for every index at a time."""
+    """All inputs broadcast against each other, multiplied, and summed: takes memory for every index."""
     letters = set("".join(labels))
     order = sorted(letters - set(output)) + list(output)
     spread = [_spread(i, x, own, order) for i, (x, own) in enumerate(zip(inputs, labels, strict=True))]
@@ -223,7 +225,7 @@ def _all_at_once(labels: list[str], output: str, inputs: list[Any]) -> Any:
 
 
 def _spread(number: int, x: Any, labels: str, order: list[str]) -> tuple[Any, list[int]]:
-    """`x` with its axes in the common order, and the shape with an axis of size 1 for each letter it has not."""
+    """`x` with its axes in the common order, and its shape with a 1 for each letter it has not."""
     rank = x.get_shape().ndims
     if rank != len(labels):
         raise ValueError(

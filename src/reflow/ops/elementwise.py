@@ -1,4 +1,4 @@
-"""What elementwise kernels share: quiet arithmetic, errors of broadcasting, special functions of either tier."""
+"""What elementwise kernels share: quiet arithmetic, errors of broadcasting, special functions."""
 
 from __future__ import annotations
 

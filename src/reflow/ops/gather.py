@@ -41,19 +41,25 @@ def _gather_shape(node: Any) -> TensorShape:
     at = axis % len(params)
     if batch > at:
         raise ValueError(f"batch_dims ({batch}) must be less than or equal to axis ({at})")
-    lead = TensorShape.of(params[:batch]).merge_with(TensorShape.of(indices[:batch])).ints
-    return TensorShape.of((*lead, *params[batch:at], *indices[batch:], *params[at + 1 :]))
+    lead = TensorShape.of(params[:batch]).merge_with(TensorShape.of(indices[:batch]))
+    return TensorShape.of((*(lead.ints or ()), *params[batch:at], *indices[batch:], *params[at + 1 :]))
 
 
 def check_indices(xp: Any, indices: Any, limit: int) -> None:
     """Refuse indices outside [0, limit), naming the first."""
     if indices.size == 0:
         return
+    xp = _room_of(xp, indices)
     wrong = (indices < 0) | (indices >= limit)
     first = xp.argmax(wrong.reshape(-1))
     place = _place_text(xp, first, indices.shape)
     message = "indices" + place[0] + " = {} is not in [0, " + str(limit) + ")"
     require(xp, ~xp.any(wrong), message, *place[1], indices.reshape(-1)[first])
+
+
+def _room_of(xp: Any, values: Any) -> Any:
+    """NumPy for values that are known while a program is traced, so that a check of them is made at once."""
+    return np if isinstance(values, (np.ndarray, np.generic)) else xp
 
 
 def _place_text(xp: Any, flat: Any, sizes: tuple[int, ...]) -> tuple[str, tuple[Any, ...]]:
@@ -110,7 +116,7 @@ def _gather_v2_gradient(op: Any, grad: Any) -> list[Any]:
 
 
 def _inner_gradient(grad: Any, indices: Tensor, axis: Tensor, whole: Tensor, batch: int) -> Tensor:
-    """The gradient of a gather along an inner axis: that axis moved to the front of the others, summed, moved back."""
+    """The gradient of a gather along an inner axis: the axis moved to the front, summed, moved back."""
     outer, inner = whole[:axis], whole[axis:][1:]
     values_shape = concat([outer, [-1], inner], 0)
     total, ahead = size(values_shape), size(outer)
@@ -140,9 +146,9 @@ def _batch_sums(whole: Tensor, values: Tensor, indices: Tensor, batch: int, rows
 
 
 def _batch_indices(
-    sizes: Tensor, stride: Tensor, indices: Tensor, batch: int, range_name: str = "range"
+    sizes: Tensor, stride: Tensor, indices: Any, batch: int, range_name: str = "range"
 ) -> Tensor:
-    """Indices into the flattened batches: each batch's own plus what lies before it. `stride` is a one to begin with."""
+    """Indices into the flattened batches: a batch's own plus what lies before it. `stride` is 1 at first."""
     ndims, dtype = indices.shape.ndims, indices.dtype.base_dtype
     for dim in range(batch, 0, -1):
         length = sizes[dim - 1]
@@ -151,7 +157,7 @@ def _batch_indices(
         numbers = emit("Range", start, length, step, name=range_name) * stride
         layout = stack([1] * (dim - 1) + [length] + [1] * (ndims - dim), axis=0)
         indices = indices + reshape(numbers, layout)
-    return indices
+    return indices  # type: ignore[no-any-return]
 
 
 register("Gather", shape=_gather_shape, kernel=_gather_kernel, gradient=_gather_gradient)
@@ -220,7 +226,7 @@ def batch_gather(params: Any, indices: Any, name: str | None = None) -> Tensor:
 
 
 def _gathered_in_batches(params: Tensor, indices: Tensor, batch: int) -> Tensor:
-    """A gather with `batch` batch dimensions and the axis after them, as one gather from the flattened batches."""
+    """A gather with `batch` batch dimensions and the axis after them, from the flattened batches."""
     _check_batch(params, indices, batch)
     indices_shape, whole = shape(indices), shape(params)
     dtype = indices.dtype.base_dtype
@@ -251,7 +257,8 @@ def _gather_nd_shape(node: Any) -> TensorShape:
         return unknown_shape()
     if indices[-1] > len(params):
         raise ValueError(
-            f"indices.shape[-1] must be <= params.rank, but saw indices shape: {indices} and params shape: {params}"
+            "indices.shape[-1] must be <= params.rank, "
+            f"but saw indices shape: {indices} and params shape: {params}"
         )
     return TensorShape.of((*indices[:-1], *params[indices[-1] :]))
 
@@ -266,6 +273,7 @@ def check_coordinates(xp: Any, indices: Any, sizes: tuple[int, ...], what: str =
     depth = indices.shape[-1]
     if indices.size == 0:
         return
+    xp = _room_of(xp, indices)
     wrong = xp.any((indices < 0) | (indices >= np.array(sizes[:depth], indices.dtype)), axis=-1)
     first = xp.argmax(wrong.reshape(-1))
     place, numbers = _place_text(xp, first, indices.shape[:-1])
@@ -278,7 +286,7 @@ def _gather_nd_kernel(xp: Any, params: Any, indices: Any) -> Any:
     check_coordinates(xp, indices, params.shape)
     if indices.shape[-1] == 0:
         return xp.broadcast_to(params, indices.shape[:-1] + params.shape)
-    return keep_dtype(xp, params[coordinates(xp, indices)], params)
+    return keep_dtype(xp, xp.asarray(params)[coordinates(xp, indices)], params)
 
 
 def _gather_nd_gradient(op: Any, grad: Any) -> list[Any]:
@@ -365,8 +373,8 @@ def _check_scatter_shapes(indices: Any, updates: Any, whole: Any) -> None:
     lead = TensorShape.of(indices[:-1])
     if not lead.is_compatible_with(updates[: len(lead)]):
         raise ValueError(
-            f"The outer {len(lead)} dimensions of indices.shape={list(indices)} must match the outer {len(lead)} "
-            f"dimensions of updates.shape={list(updates)}"
+            f"The outer {len(lead)} dimensions of indices.shape={list(indices)} must match "
+            f"the outer {len(lead)} dimensions of updates.shape={list(updates)}"
         )
     if indices and indices[-1] is not None:
         inner = TensorShape.of(whole[indices[-1] :])
@@ -381,11 +389,11 @@ def scattered(xp: Any, target: Any, indices: Any, updates: Any, how: str) -> Any
     """`target` with `updates` put in at coordinates: `how` is "add", "set", "min" or "max"."""
     check_coordinates(xp, indices, target.shape)
     if indices.shape[-1] == 0:  # every update goes to the whole
-        indices = xp.zeros(indices.shape[:-1] + (1,), indices.dtype)
+        indices = xp.zeros((*indices.shape[:-1], 1), indices.dtype)
         return scattered(xp, target[None], indices, updates, how)[0]
     place = coordinates(xp, indices)
     if xp is not np:
-        return getattr(target.at[place], how)(updates)
+        return getattr(xp.asarray(target).at[place], how)(updates)
     result = target.copy()
     if how == "set":
         result[place] = updates

@@ -43,13 +43,14 @@ def _pack_kernel(xp: Any, *values: Any, axis: int) -> Any:
     for i, v in enumerate(values):
         if v.shape != first:
             fail(
-                f"Shapes of all inputs must match: values[0].shape = {list(first)} != values[{i}].shape = {list(v.shape)}"
+                f"Shapes of all inputs must match: values[0].shape = {list(first)} "
+                f"!= values[{i}].shape = {list(v.shape)}"
             )
     return xp.stack(values, axis=axis)
 
 
 def _pack_gradient(op: Any, grad: Any) -> list[Any]:
-    return unstack(grad, num=len(op.inputs), axis=op.attrs["axis"])
+    return emit("Unpack", grad, num=len(op.inputs), axis=op.attrs["axis"], name="unstack")  # type: ignore[no-any-return]
 
 
 @op("Pack", shape=_pack_shape, kernel=_pack_kernel, gradient=_pack_gradient)
@@ -164,14 +165,13 @@ unpack = unstack
 # Joining along an existing dimension
 
 
-def _concat_shape_of(values: Sequence[Tensor], axis: Any) -> TensorShape:
-    known = [v.shape for v in values if v.shape.ndims is not None]
+def _concat_shape_of(values: Sequence[Any], axis: Any) -> TensorShape:
+    known = [v.shape.ints for v in values if v.shape.ints is not None]
     if not known:
         return unknown_shape()
-    ndims = max(s.ndims for s in known)
-    if any(s.ndims != ndims for s in known):
-        low = min(s.ndims for s in known)
-        raise ValueError(f"Shape must be rank {ndims} but is rank {low}")
+    ndims = max(map(len, known))
+    if any(len(sizes) != ndims for sizes in known):
+        raise ValueError(f"Shape must be rank {ndims} but is rank {min(map(len, known))}")
     if axis is None:
         return unknown_shape(ndims)
     if ndims == 0 or not -ndims <= axis < ndims:
@@ -179,19 +179,20 @@ def _concat_shape_of(values: Sequence[Tensor], axis: Any) -> TensorShape:
             f"Expected concatenating dimensions in the range [{-ndims}, {ndims}), but got {axis}"
         )
     at = axis % ndims
-    rest = unknown_shape(ndims - 1)
-    for s in known:
-        others = TensorShape.of(s.ints[:at] + s.ints[at + 1 :])
-        try:
-            rest = rest.merge_with(others)
-        except ValueError:
-            pair = next(p for p in zip(rest.ints, others.ints, strict=True) if None not in p and p[0] != p[1])
-            raise ValueError(
-                f"Dimension {at} in both shapes must be equal, but are {pair[0]} and {pair[1]}"
-            ) from None
-    sizes = [None if v.shape.ints is None else v.shape.ints[at] for v in values]
-    total = None if None in sizes else sum(sizes)
-    return TensorShape.of((*rest.ints[:at], total, *rest.ints[at:]))
+    rest: list[int | None] = [None] * (ndims - 1)
+    for sizes in known:
+        rest = _merged_sizes(rest, sizes[:at] + sizes[at + 1 :])
+    lengths: list[Any] = [None if v.shape.ints is None else v.shape.ints[at] for v in values]
+    total = None if None in lengths else sum(lengths)
+    return TensorShape.of((*rest[:at], total, *rest[at:]))
+
+
+def _merged_sizes(one: Sequence[int | None], other: Sequence[int | None]) -> list[int | None]:
+    """What is known of sizes that must be equal."""
+    for i, (a, b) in enumerate(zip(one, other, strict=True)):
+        if None not in (a, b) and a != b:
+            raise ValueError(f"Dimension {i} in both shapes must be equal, but are {a} and {b}")
+    return [b if a is None else a for a, b in zip(one, other, strict=True)]
 
 
 def _axis_value(tensor: Tensor) -> int | None:
@@ -422,7 +423,7 @@ def _split_v_kernel(xp: Any, x: Any, lengths: Any, axis: Any) -> tuple[Any, ...]
     at = int(axis)
     if not -x.ndim <= at < x.ndim:
         fail(f"-input rank(-{x.ndim}) <= split_dim < input rank ({x.ndim}), but got {at}")
-    sizes = _completed(lengths.tolist(), x.shape[at])
+    sizes: list[Any] = _completed(lengths.tolist(), x.shape[at])
     return tuple(xp.split(x, np.cumsum(sizes)[:-1].tolist(), axis=at))
 
 
@@ -441,7 +442,7 @@ def split(
     """`value` cut along `axis`.
 
     Args:
-        num_or_size_splits: the number of equal parts, or a vector with the size of each (one may be -1: what is left).
+        num_or_size_splits: the number of equal parts, or a vector of their sizes (one may be -1: the rest).
         num: the number of parts, when the length of the vector is not known.
 
     Raises:

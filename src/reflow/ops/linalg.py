@@ -46,11 +46,13 @@ def _matmul_kernel(xp: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: b
 
 def _sparse_matmul_kernel(xp: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
     single = np.float32
-    return _matmul_kernel(xp, a.astype(single), b.astype(single), transpose_a=transpose_a, transpose_b=transpose_b)
+    return _matmul_kernel(
+        xp, a.astype(single), b.astype(single), transpose_a=transpose_a, transpose_b=transpose_b
+    )
 
 
-# Of a product's factors (0: the gradient, 1: the other input), which come first in the gradients of a and of b, and which
-# are transposed, for each (transpose_a, transpose_b).
+# For each (transpose_a, transpose_b): of the gradient of a, then of b, the factors ("g" is the incoming
+# gradient), and which of them are transposed.
 _FACTORS = {
     (False, False): (("gb", False, True), ("ag", True, False)),
     (False, True): (("gb", False, False), ("ga", True, False)),
@@ -105,7 +107,13 @@ def _batch_kernel(xp: Any, a: Any, b: Any, *, adj_x: bool, adj_y: bool) -> Any:
     x, y = mats.adjoint(xp, a) if adj_x else a, mats.adjoint(xp, b) if adj_y else b
     batches = zip(a.shape[-3::-1], b.shape[-3::-1], strict=False)
     fits = all(m == n or 1 in (m, n) for m, n in batches)
-    require(xp, fits, "In[0] and In[1] must have compatible batch dimensions: {} vs. {}", mats.shown(a), mats.shown(b))
+    require(
+        xp,
+        fits,
+        "In[0] and In[1] must have compatible batch dimensions: {} vs. {}",
+        mats.shown(a),
+        mats.shown(b),
+    )
     fits = x.shape[-1] == y.shape[-2]
     message = "In[0] mismatch In[1] shape: {} vs. {}: {} {} {} {}"
     require(xp, fits, message, x.shape[-1], y.shape[-2], mats.shown(a), mats.shown(b), int(adj_x), int(adj_y))
@@ -135,9 +143,7 @@ def _broadcasting_gradient(op: Any, grad: Any) -> list[Any]:
         return grads
     sizes = [blocks.shape_of(x), blocks.shape_of(y)]
     axes = emit("BroadcastGradientArgs", sizes[0][:-2], sizes[1][:-2])
-    return [
-        blocks.reshape(blocks.reduce("Sum", g, a), s) for g, a, s in zip(grads, axes, sizes, strict=True)
-    ]
+    return [blocks.reshape(blocks.reduce("Sum", g, a), s) for g, a, s in zip(grads, axes, sizes, strict=True)]
 
 
 register("BatchMatMul", shape=_batch_shape, kernel=_batch_kernel, gradient=_batch_gradient)
@@ -162,7 +168,8 @@ def matmul(
         a, b: tensors of one type (float, int32, int64 or complex) and shapes [..., m, k] and [..., k, n].
         transpose_a, transpose_b: exchange the last two axes first.
         adjoint_a, adjoint_b: exchange them and take the complex conjugate.
-        a_is_sparse, b_is_sparse: many entries are zero. Changes the op (matrices of float32 or bfloat16 only).
+        a_is_sparse, b_is_sparse: many entries are zero. Changes the op (matrices of float32 or bfloat16
+            only).
 
     Returns:
         The products, [..., m, n].
@@ -241,12 +248,16 @@ def batch_mat_mul(x: Any, y: Any, adj_x: bool = False, adj_y: bool = False, name
     return emit("BatchMatMul", x, y, adj_x=adj_x, adj_y=adj_y, name=name)
 
 
-def batch_mat_mul_v2(x: Any, y: Any, adj_x: bool = False, adj_y: bool = False, name: str | None = None) -> Any:
+def batch_mat_mul_v2(
+    x: Any, y: Any, adj_x: bool = False, adj_y: bool = False, name: str | None = None
+) -> Any:
     """The op BatchMatMulV2 itself: products of batches of matrices that broadcast (see `matmul`)."""
     return emit("BatchMatMulV2", x, y, adj_x=adj_x, adj_y=adj_y, name=name)
 
 
-def mat_mul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, name: str | None = None) -> Any:
+def mat_mul(
+    a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, name: str | None = None
+) -> Any:
     """The op MatMul itself: the product of two matrices (see `matmul`)."""
     return emit("MatMul", a, b, transpose_a=transpose_a, transpose_b=transpose_b, name=name)
 
@@ -260,7 +271,7 @@ def matvec(
     b_is_sparse: bool = False,
     name: str | None = None,
 ) -> Any:
-    """The product of matrices [..., m, k] and vectors [..., k]: vectors [..., m]. See `matmul` for the arguments.
+    """The products of matrices [..., m, k] and vectors [..., k]: vectors [..., m]. See `matmul`.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -286,12 +297,12 @@ def _contracted_axes(a: Any, axes: Any) -> tuple[Any, Any]:
         if len(axes) != 2:
             raise ValueError("'axes' must be an integer or have length 2.")
         of_a, of_b = axes
-        if isinstance(of_a, (numbers.Integral, np.integer)) and isinstance(of_b, (numbers.Integral, np.integer)):
+        if isinstance(of_a, (numbers.Integral, np.integer)) and isinstance(
+            of_b, (numbers.Integral, np.integer)
+        ):
             of_a, of_b = [of_a], [of_b]
         if len(of_a) != len(of_b):
-            raise ValueError(
-                f"Different number of contraction axes 'a' and 'b', {len(of_a)} != {len(of_b)}."
-            )
+            raise ValueError(f"Different number of contraction axes 'a' and 'b', {len(of_a)} != {len(of_b)}.")
         return of_a, of_b
     axes = convert_to_tensor(axes, name="axes", dtype=dtypes.int32)
     return axes[0], axes[1]
@@ -311,7 +322,7 @@ def _last_and_first(a: Any, count: int) -> tuple[Any, Any]:
 
 
 def _as_matrix(x: Any, axes: Any, summed_first: bool) -> tuple[Any, Any, Any]:
-    """`x` as a matrix of its free and its summed axes; with the sizes of the free ones, for the graph and static."""
+    """`x` as a matrix of its free and its summed axes; and the free ones' sizes, for the graph and static."""
     listed = isinstance(axes, (list, tuple))
     if listed and x.shape.is_fully_defined():
         return _as_matrix_static(x, axes, summed_first)
@@ -356,8 +367,8 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Any:
 
     Args:
         a, b: tensors of one type.
-        axes: a number n: the last n axes of `a` and the first n of `b`; or two lists, or a tensor of two rows, with the
-            axes of `a` and those of `b`.
+        axes: a number n: the last n axes of `a` and the first n of `b`; or two lists, or a tensor of two
+            rows, with the axes of `a` and those of `b`.
 
     Returns:
         A tensor with the axes of `a`, then those of `b`, that are not summed over.
@@ -395,14 +406,15 @@ def _cross_shape(node: Any) -> TensorShape:
     for shape in (a, b):
         if shape is not None:
             mats.same(shape[-1], 3)
-    shape = node.inputs[0].shape if b is None else node.inputs[1].shape
     if a is not None and b is not None:
-        shape = TensorShape.of(mats.merged(a, b))
-    return shape  # type: ignore[no-any-return]
+        return TensorShape.of(mats.merged(a, b))
+    return TensorShape.of(b if a is None else a)
 
 
 def _cross_kernel(xp: Any, a: Any, b: Any) -> Any:
-    require(xp, a.shape == b.shape, "Both inputs must be of same shape: {} vs. {}", mats.shown(a), mats.shown(b))
+    require(
+        xp, a.shape == b.shape, "Both inputs must be of same shape: {} vs. {}", mats.shown(a), mats.shown(b)
+    )
     ok = a.ndim >= 1 and a.shape[-1] == 3
     require(xp, ok, "Cross-products are only defined for 3-element vectors.")
     x, y, z = (a[..., i] for i in range(3))
@@ -417,7 +429,7 @@ def _cross_gradient(op: Any, grad: Any) -> list[Any]:
 
 @op("Cross", shape=_cross_shape, kernel=_cross_kernel, gradient=_cross_gradient)
 def cross(a: Any, b: Any, name: str | None = None) -> Any:
-    """The cross products of vectors of three elements: `a` and `b` are of one shape [..., 3] and one real type.
+    """The cross products of vectors of three elements: `a` and `b` have one shape [..., 3] and one real type.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:

@@ -1,4 +1,4 @@
-"""Factors and functions of matrices: Cholesky, QR, LU, eigenvalues, singular values, exponential, logarithm, root."""
+"""Factors and functions of matrices: Cholesky, QR, LU, eigenvalues, singular values, exponential, root."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_DEFINITE = "Cholesky decomposition was not successful. The input might not b
 @mats.widened
 @np.errstate(all="ignore")
 def _cholesky_kernel(xp: Any, a: Any) -> Any:
-    """Only the lower triangle is read. A not-a-number in the input gives a not-a-number, as TensorFlow does."""
+    """Only the lower triangle is read. A not-a-number in the input gives not-a-numbers, as in TensorFlow."""
     mats.check_square(xp, a)
     strange = np.isnan(a).any(axis=(-2, -1), keepdims=True)
     try:
@@ -208,7 +208,8 @@ def lu(input: Any, output_idx_type: Any = dtypes.int32, name: str | None = None)
     """The LU decompositions of square matrices [..., m, m].
 
     Returns:
-        A named pair: `lu` [..., m, m], holding the upper factor and, below the diagonal, the lower one (whose diagonal
+        A named pair: `lu` [..., m, m], holding the upper factor and, below the diagonal, the lower one (whose
+            diagonal
         is 1); and `p` [..., m], the order of the input's rows: row i of the product is row p[i] of the input.
 
     Raises:
@@ -353,7 +354,9 @@ def _svd_sizes(op: Any, u_grad: Any, v_grad: Any) -> tuple[int, int]:
     """The static size of the matrices. NotImplementedError for what has no gradient."""
     a = op.inputs[0]
     if a.dtype.is_complex:
-        raise NotImplementedError(f"The gradient of {op.name} (Svd) with compute_uv is not defined for complex types")
+        raise NotImplementedError(
+            f"The gradient of {op.name} (Svd) with compute_uv is not defined for complex types"
+        )
     shape = a.shape.with_rank_at_least(2)
     sizes = []
     for axis, grad in ((-2, u_grad), (-1, v_grad)):
@@ -396,9 +399,7 @@ def _svd_wide_gradient(
 
 
 @op("Svd", shape=_svd_shape, kernel=_svd_kernel, gradient=_svd_gradient)
-def svd(
-    tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None
-) -> Any:
+def svd(tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None) -> Any:
     """The singular value decompositions u diag(s) v^H of matrices [..., m, n].
 
     Args:
@@ -580,8 +581,8 @@ def pinv(a: Any, rcond: Any = None, validate_args: bool = False, name: str | Non
 
     Args:
         a: the matrices.
-        rcond: singular values at most this fraction of the largest count as zero; by default ten times the type's
-            precision, times the larger of m and n.
+        rcond: singular values at most this fraction of the largest count as zero; by default ten times the
+            type's precision, times the larger of m and n.
         validate_args: has no effect here: the rank of `a` is checked when it is run, in any case.
 
     >>> import reflow as tf

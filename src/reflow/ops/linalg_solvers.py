@@ -85,7 +85,12 @@ def _determinant_gradient(op: Any, grad: Any) -> Any:
     return _scaled_inverse(op, lambda: grad * value, value)
 
 
-@op("MatrixDeterminant", shape=mats.one_number_each, kernel=_determinant_kernel, gradient=_determinant_gradient)
+@op(
+    "MatrixDeterminant",
+    shape=mats.one_number_each,
+    kernel=_determinant_kernel,
+    gradient=_determinant_gradient,
+)
 def matrix_determinant(input: Any, name: str | None = None) -> Any:
     """The determinants of square matrices [..., m, m]: [...].
 
@@ -123,7 +128,7 @@ def _log_determinant_gradient(op: Any, _: Any, grad: Any) -> Any:
     gradient=_log_determinant_gradient,
 )
 def log_matrix_determinant(input: Any, name: str | None = None) -> LogMatrixDeterminant:
-    """The signs, and the logarithms of the absolute values, of the determinants of square matrices [..., m, m].
+    """The determinants of square matrices [..., m, m], as signs and logarithms of absolute values.
 
     Returns:
         A named pair: `sign` and `log_abs_determinant`, both [...] and of the input's type.
@@ -263,7 +268,7 @@ def _triangular_gradient(op: Any, grad: Any) -> list[Any]:
 def matrix_triangular_solve(
     matrix: Any, rhs: Any, lower: bool = True, adjoint: bool = False, name: str | None = None
 ) -> Any:
-    """The solutions of triangular systems, by substitution; only one triangle of the matrices [..., m, m] is read.
+    """The solutions of triangular systems, by substitution; only one triangle of the matrices is read.
 
     Args:
         matrix, rhs: tensors [..., m, m] and [..., m, k] of one float or complex type.
@@ -354,7 +359,11 @@ def _least_squares(xp: Any, a: Any, b: Any, regularizer: Any, *, fast: bool) -> 
     tall = a.shape[-2] >= a.shape[-1]
     gram = xp.matmul(conjugate, a) if tall else xp.matmul(a, conjugate)
     gram = gram + (regularizer * xp.eye(gram.shape[-1])).astype(a.dtype)
-    require(xp, _has_inverse(xp, gram), "Input matrix was rank deficient or ill-conditioned. Try setting fast=False")
+    require(
+        xp,
+        _has_inverse(xp, gram),
+        "Input matrix was rank deficient or ill-conditioned. Try setting fast=False",
+    )
     solution = xp.matmul(conjugate, b) if tall else b
     solution = xp.linalg.solve(gram, solution)
     return solution if tall else xp.matmul(conjugate, solution)
@@ -365,7 +374,9 @@ def _least_squares_gradient(op: Any, grad: Any) -> list[Any]:
         raise ValueError("Gradient not defined for fast=False")
     size = op.inputs[0].shape[-2:]
     if not size.is_fully_defined():
-        raise NotImplementedError(f"The gradient of {op.name} (MatrixSolveLs) needs the static shape of its matrices")
+        raise NotImplementedError(
+            f"The gradient of {op.name} (MatrixSolveLs) needs the static shape of its matrices"
+        )
     rows, columns = size.as_list()
     return (_overdetermined_gradient if rows >= columns else _underdetermined_gradient)(op, grad)
 
@@ -413,7 +424,9 @@ def matrix_solve_ls(
     """
     matrix = convert_to_tensor(matrix, name="matrix")
     if matrix.dtype == dtypes.complex128 and l2_regularizer != 0:
-        raise NotImplementedError("matrix_solve_ls takes no l2_regularizer for complex128: its accuracy is poor")
+        raise NotImplementedError(
+            "matrix_solve_ls takes no l2_regularizer for complex128: its accuracy is poor"
+        )
     if not _is_composite(matrix, fast):
         return emit("MatrixSolveLs", matrix, rhs, l2_regularizer, fast=fast, name=name)
     with name_scope(name, "matrix_solve_ls", [matrix, rhs, l2_regularizer]):
@@ -446,7 +459,11 @@ def _tridiagonal_kernel(xp: Any, diagonals: Any, rhs: Any, *, partial_pivoting: 
         try:
             result[index] = solve_banded((1, 1), bands[index], rhs[index], check_finite=False)
         except LinAlgError:
-            require(np, False, "The first element of diagonals is zero." if not partial_pivoting else NOT_INVERTIBLE)
+            require(
+                np,
+                False,
+                "The first element of diagonals is zero." if not partial_pivoting else NOT_INVERTIBLE,
+            )
     return result
 
 

@@ -116,7 +116,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
         x, y: tensors of one type and shape. Both are computed.
 
     Returns:
-        A tensor of the shape of `x`; or, without `x` and `y`, int64 positions of shape `[n, rank of condition]`.
+        A tensor of the shape of `x`; without `x` and `y`, int64 positions of shape `[n, condition's rank]`.
 
     Raises:
         ValueError: only one of `x` and `y` is given, or the shapes do not fit.
@@ -215,7 +215,7 @@ def sparse_mask(a: IndexedSlices, mask_indices: Any, name: str | None = None) ->
 
 
 def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Tensor:
-    """Each element of `input` (slice, when `axis` is given) repeated `repeats` times, a number for each or one for all.
+    """Each element of `input` (slice, when `axis` is given) repeated, each as often as `repeats` says.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:

@@ -1,4 +1,4 @@
-"""What the ops of matrices share: the shapes of (batches of) matrices, and number types that NumPy's linear algebra lacks."""
+"""What the ops of matrices share: shapes of batches of matrices, and the float types that NumPy's lack."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def is_short(x: Any) -> bool:
 
 
 def widened(function: Kernel) -> Kernel:
-    """`function(xp, *arrays)`, computed in single precision when the first array is of a 16-bit float type."""
+    """`function(xp, *arrays)`, in single precision when the first array is of a 16-bit float type."""
 
     @functools.wraps(function)
     def run(xp: Any, *arrays: Any, **options: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import numpy as np
@@ -104,7 +103,7 @@ def sufficient_statistics(
     name: str | None = None,
     keepdims: bool | None = None,
 ) -> tuple[Any, Any, Any, Any]:
-    """What `normalize_moments` needs: the count, the (shifted) sum, the (shifted) sum of squares, and the shift.
+    """What `normalize_moments` needs: the count, the (shifted) sum and sum of squares, and the shift.
 
     Args:
         x: of a float type.
@@ -253,7 +252,8 @@ def norm(
 
     Args:
         tensor: of a float or complex type.
-        ord: "euclidean", a positive number (the p-norm) or `np.inf`; for matrices "euclidean", "fro", 1, 2 or `np.inf`.
+        ord: "euclidean", a positive number (the p-norm) or `np.inf`; for matrices "euclidean", "fro", 1, 2 or
+            `np.inf`.
         axis: a number for vectors, two for matrices; None takes all elements for one vector.
         keepdims: keep the axes, with size 1; `keep_dims` is the old name.
 
@@ -287,7 +287,7 @@ def _checked_axes(axis: Any, ord: Any, of_matrix: bool) -> tuple[int, ...] | Non
         return tuple(axis)
     if not (isinstance(axis, int) or axis is None):
         raise ValueError(BAD_AXIS)
-    positive = isinstance(ord, numbers.Real) and ord > 0
+    positive = isinstance(ord, (int, float, np.number)) and ord > 0
     if not positive and ord not in VECTOR_ORDERS:
         raise ValueError(f"'ord' must be a supported vector norm, got {ord}")
     return None if axis is None else (axis,)
@@ -334,7 +334,9 @@ def _orders_with_last(x: Any, axes: Any) -> tuple[Any, Any]:
     return order, emit("InvertPermutation", order)
 
 
-def normalize(tensor: Any, ord: Any = "euclidean", axis: Any = None, name: str | None = None) -> tuple[Any, Any]:
+def normalize(
+    tensor: Any, ord: Any = "euclidean", axis: Any = None, name: str | None = None
+) -> tuple[Any, Any]:
     """`tensor` divided by its norm, and the norm, its axes kept with size 1. See `norm` for the arguments.
 
     >>> import reflow as tf

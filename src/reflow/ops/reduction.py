@@ -24,7 +24,7 @@ from reflow.ops.elementwise import SMALL_FLOATS, conj_of, quiet, shown
 
 
 def _reducer(reduce: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel from `reduce(xp, x, axes, keepdims)`, which gets a tuple of different axes that are not negative."""
+    """A kernel from `reduce(xp, x, axes, keepdims)`, which gets a tuple of different axes, none negative."""
 
     @quiet
     def kernel(xp: Any, x: Any, axes: Any, *, keep_dims: bool) -> Any:
@@ -53,8 +53,8 @@ def _mean(xp: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     count = int(np.prod([x.shape[a] for a in axes], dtype=np.int64))
     total = xp.sum(x, axis=axes, dtype=_summing_type(x), keepdims=keepdims)
     if x.dtype.kind in "iu":  # rounded toward zero; of nothing, 0
-        count = np.array(max(count, 1), x.dtype)
-        return ((total - xp.fmod(total, count)) // count).astype(x.dtype)
+        divisor = np.array(max(count, 1), x.dtype)
+        return ((total - xp.fmod(total, divisor)) // divisor).astype(x.dtype)
     return (total / np.array(count, total.dtype)).astype(x.dtype)
 
 
@@ -88,6 +88,10 @@ def _min(xp: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
 
 
 def _norm(xp: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    if all(
+        x.shape[a] == 1 for a in axes
+    ):  # TensorFlow copies where there is nothing to add up, signs and all
+        return x if keepdims else xp.squeeze(x, axis=axes)
     squares = x * conj_of(xp, x)
     return xp.sqrt(xp.sum(squares, axis=axes, dtype=_summing_type(x), keepdims=keepdims)).astype(x.dtype)
 
@@ -188,7 +192,7 @@ def _reduction(op_type: str, x: Any, axis: Any, keepdims: Any, name: str | None)
 
 
 def _all_axes(x: Any) -> Any:
-    """0, 1 ... of as many axes as `x` has: a constant for a tensor of known rank, else nodes that work it out."""
+    """The numbers of all axes of `x`: a constant for a tensor of known rank, else some nodes."""
     if isinstance(x, Tensor) and x.shape.ndims is not None:
         return constant(np.arange(x.shape.ndims), dtype=dtypes.int32)
     with name_scope(None, "Rank", [x]) as scope:
@@ -206,7 +210,7 @@ def _known_scalar(result: Any, axis: Any, keepdims: Any) -> Any:
     return result
 
 
-def _v1(op_type: str) -> Any:
+def _v1(op_type: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator of a reduction with TF 1's arguments, the deprecated names among them."""
 
     def decorate(template: Callable[..., Any]) -> Callable[..., Any]:
@@ -241,7 +245,7 @@ def reduce_sum(
     """The sum of the elements of `input_tensor` over the given axes.
 
     Args:
-        axis: an axis, several, or an integer tensor of them, negative ones counting from the last; None for all.
+        axis: an axis, several, or an integer tensor of them, negative ones from the last; None for all.
         keepdims: keep the axes, with size 1.
         reduction_indices, keep_dims: older names of `axis` and `keepdims`.
 
@@ -467,14 +471,14 @@ def count_nonzero(
 
 
 def _place_shape(node: Any) -> TensorShape:
-    ints, axis = node.inputs[0].shape.ints, constant_value(node.inputs[1])
+    ints, known = node.inputs[0].shape.ints, constant_value(node.inputs[1])
     if ints is None:
         return shapes.UNKNOWN
     if len(ints) <= 1:
         return shapes.SCALAR
-    if axis is None:
+    if known is None:
         return TensorShape.of((None,) * (len(ints) - 1))
-    axis = int(axis)
+    axis = int(known)
     if not -len(ints) <= axis < len(ints):
         raise ValueError(
             f"Dimension ({axis}) must be in the range [{-len(ints)}, {len(ints)}), where {len(ints)} is the "

@@ -1,4 +1,4 @@
-"""Reductions over segments: rows of a tensor that share a segment number are summed, averaged, multiplied or compared."""
+"""Reductions over segments: rows that share a segment number are summed, averaged, multiplied or compared."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def _segment_count(rows: int, ids: np.ndarray) -> int:
         return 0
     if ids[0] < 0:
         fail(
-            f"Segment id {ids[0]} out of range [0, {int(ids[-1]) + 1}), possibly because 'segment_ids' input is not sorted."
+            f"Segment id {ids[0]} out of range [0, {int(ids[-1]) + 1}), "
+            "possibly because 'segment_ids' input is not sorted."
         )
     if (ids[1:] < ids[:-1]).any():
         fail("segment ids are not increasing")
@@ -244,7 +245,7 @@ def _clipped(ids: Any) -> Any:
 
 
 class _Gathered:
-    """Rows gathered by segment number; 0 where the number is negative. The parts can serve several gathers."""
+    """Rows gathered by segment number, 0 where it is negative; the parts can serve several gathers."""
 
     def __init__(self, ids: Any, clipped: Any = None) -> None:
         self.ids = ids
@@ -278,7 +279,7 @@ def _unsorted_extreme_gradient(op: Any, grad: Any) -> Any:
 
 
 def _unsorted_prod_gradient(op: Any, grad: Any) -> Any:
-    """Division gives the product of the others, but for zeros: a lone zero gets the product of what is not zero."""
+    """Division gives the product of the others; a lone zero gets the product of what is not zero."""
     data, ids, count = op.inputs
     is_zero = emit("Equal", data, 0)
     zeros = emit("UnsortedSegmentSum", blocks.cast(is_zero, dtypes.int32), ids, count)

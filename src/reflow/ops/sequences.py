@@ -1,4 +1,4 @@
-"""Sequences of numbers, running sums and products, and counts of values: range, linspace, cumsum, bincount, histograms."""
+"""Sequences of numbers, running sums and products, and counts of values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _count(start: Any, limit: Any, delta: Any) -> int:
     if delta < 0 and start < limit:
         raise ValueError(f"Requires start >= limit when delta < 0: {start}/{limit}")
     if isinstance(start, int):
-        return -((start - limit) // delta) if delta > 0 else -((limit - start) // -delta)
+        return -int((start - limit) // delta)
     return math.ceil(math.fabs((limit - start) / delta))
 
 
@@ -196,15 +196,15 @@ def _lowest(dtype: Any) -> Any:
 
 
 def _accumulate_logsumexp(xp: Any, x: Any, axis: int) -> Any:
+    total: Any
     if xp is np:
         total = np.logaddexp.accumulate(x, axis)
     else:
         import jax
 
         total = jax.lax.cumlogsumexp(x, axis)
-    return xp.maximum(
-        total, np.array(_lowest(x.dtype), x.dtype)
-    )  # the sum of nothing is 0, its log the lowest number
+    least = np.array(_lowest(x.dtype), x.dtype)
+    return xp.maximum(total, least)  # the sum of nothing is 0, and its logarithm the lowest number
 
 
 def _cumulative_logsumexp_gradient(op: Any, grad: Any) -> Any:
@@ -327,7 +327,7 @@ register(
 def histogram_fixed_width(
     values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32, name: str | None = None
 ) -> Any:
-    """How many of the values fall into each of `nbins` equal parts of a range; the end parts take what is beyond.
+    """How many values fall into each of `nbins` equal parts of a range; the end parts take what is beyond.
 
     Args:
         value_range: the two ends of the range, of the type of `values`.

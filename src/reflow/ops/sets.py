@@ -23,7 +23,7 @@ from reflow.ops.shaping import reshape
 
 
 def first_occurrences(values: np.ndarray, axis: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The distinct slices along `axis` in the order they come; the number of each slice's like; the counts."""
+    """The distinct slices along `axis` in the order they come; each slice's number among them; the counts."""
     rows = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
     keys: dict[Any, int] = {}
     numbers = np.empty(len(rows), np.int64)
@@ -192,7 +192,8 @@ def _stitch_host(ctx: Any, *inputs: Any) -> Any:
 
 def _stitch_shape(node: Any) -> TensorShape:
     count = len(node.inputs) // 2
-    tail, rows = unknown_shape(), 0
+    tail = unknown_shape()
+    rows: int | None = 0
     for indices, data in zip(node.inputs[:count], node.inputs[count:], strict=True):
         known = constant_value(indices)
         if known is None or rows is None:
@@ -362,10 +363,10 @@ def _edit_distance_host(
 
 
 def _edit_distance_shape(node: Any) -> TensorShape:
-    sizes = [constant_value(node.inputs[i]) for i in (2, 5)]
-    if any(s is None for s in sizes):
+    one, other = (constant_value(node.inputs[i]) for i in (2, 5))
+    if one is None or other is None:
         return unknown_shape()
-    return TensorShape.of(tuple(np.maximum(*sizes)[:-1].tolist()))
+    return TensorShape.of(tuple(np.maximum(one, other)[:-1].tolist()))
 
 
 @op("EditDistance", shape=_edit_distance_shape, host=_edit_distance_host, gradient=None)

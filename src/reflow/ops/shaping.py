@@ -1,4 +1,4 @@
-"""Ops that keep a tensor's elements and rearrange them: reshape, new and removed dimensions, transposition."""
+"""Ops that keep a tensor's elements and rearrange them: reshape, new and lost dimensions, transposition."""
 
 from __future__ import annotations
 

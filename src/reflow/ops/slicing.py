@@ -27,8 +27,7 @@ def _slice_shape(node: Any) -> TensorShape:
     sizes = node.inputs[0].shape.ints
     begin, length = constant_value(node.inputs[1]), constant_value(node.inputs[2])
     if length is None:
-        known = node.inputs[2].shape.ints
-        return unknown_shape(known[0] if sizes is None and known else None if sizes is None else len(sizes))
+        return _partly_known(node, sizes)
     sizes = (None,) * length.size if sizes is None else sizes
     if length.size != len(sizes):
         raise ValueError(f"Shape must be rank {length.size} but is rank {len(sizes)}")
@@ -36,12 +35,22 @@ def _slice_shape(node: Any) -> TensorShape:
     return TensorShape.of(tuple(map(_slice_size, sizes, starts, length.tolist())))
 
 
+def _partly_known(node: Any, sizes: tuple[int | None, ...] | None) -> TensorShape:
+    """The shape of a slice of which some sizes, or only how many there are, is known."""
+    known = constant_value_as_shape(node.inputs[2])
+    starts = node.inputs[1].shape.ints
+    ndims = (starts[0] if starts else None) if sizes is None else len(sizes)
+    return known if known.ints is not None else unknown_shape(ndims)
+
+
 def _slice_size(size: int | None, begin: int | None, length: int) -> int | None:
-    if length == -1:
-        return None if size is None or begin is None else size - begin
-    if size is not None and begin is not None and not 0 <= begin <= begin + length <= size:
-        raise ValueError(f"Need 0 <= begin <= begin + size <= {size}, got begin {begin} and size {length}")
-    return length
+    if length != -1:
+        return length
+    if size is None or begin is None:
+        return None
+    if begin > size:
+        raise ValueError(f"Negative dimension size caused by subtracting {begin} from {size}")
+    return size - begin
 
 
 def _slice_kernel(xp: Any, x: Any, begin: Any, length: Any) -> Any:
@@ -265,7 +274,7 @@ def _strided_update_kernel(
     _check_strided(x, begin, strides, attrs)
     index = index_of_slice(begin, end, strides, attrs)
     if xp is not np:
-        return x.at[index].set(value)
+        return xp.asarray(x).at[index].set(value)
     result = x.copy()
     result[index] = value
     return result

@@ -129,7 +129,7 @@ def _in_top_k_shape(node: Any) -> TensorShape:
 
 @np.errstate(all="ignore")
 def _in_top_k_kernel(xp: Any, predictions: Any, targets: Any, k: Any) -> Any:
-    """False too where the target is no class, or a prediction is not finite. Ties do not count against the target."""
+    """False too where the target is no class, or a prediction not finite. Ties do not count against it."""
     require(xp, predictions.ndim == 2, "predictions must be 2-dimensional")
     require(xp, targets.ndim == 1, "targets must be 1-dimensional")
     message = "First dimension of predictions {} must match length of targets {}"
@@ -206,7 +206,7 @@ def _nth_gradient(op: Any, grad: Any) -> list[Any]:
 
 @op("NthElement", shape=_nth_shape, kernel=_nth_kernel, gradient=_nth_gradient)
 def nth_element(input: Any, n: Any, reverse: bool = False, name: str | None = None) -> Any:
-    """The n-th smallest (or, with `reverse`, largest) element of each vector of the last axis, counted from 0: [...].
+    """The n-th smallest (with `reverse`, largest) elements of the vectors of the last axis, counted from 0.
 
     >>> import reflow as tf
     >>> from reflow.ops.sorting import nth_element
@@ -293,5 +293,3 @@ def _swapped_with_last(values: Any, axis: int, rank: Any) -> Any:
     last = [rank - 1]
     between = blocks.span(place + 1, rank - 1)
     return blocks.concat([before, last, between, [place]], 0)
-
-

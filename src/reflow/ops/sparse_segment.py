@@ -1,4 +1,4 @@
-"""Reductions over segments of rows that are picked by index: `segment_sum(gather(data, indices), segment_ids)` in one op."""
+"""Reductions over segments of rows that are picked by index."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def _checked(rows: int, indices: np.ndarray, ids: np.ndarray) -> None:
         fail(f"Bad: indices[{outside[0]}] == {indices[outside[0]]} out of range [0, {rows})")
     if ids.size and ids[0] < 0:
         fail(
-            f"Segment id {ids[0]} out of range [0, {int(ids[-1]) + 1}), possibly because 'segment_ids' input is not sorted."
+            f"Segment id {ids[0]} out of range [0, {int(ids[-1]) + 1}), "
+            "possibly because 'segment_ids' input is not sorted."
         )
     if (ids[1:] < ids[:-1]).any():
         fail("segment ids are not increasing")

@@ -35,8 +35,8 @@ def erf(x: Any, name: str | None = None) -> Any:
     """The error function: twice the integral of `exp(-t^2) / sqrt(pi)` from 0 to each element.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.erf([0.0, 1.0]))
-    array([0.       , 0.8427008], dtype=float32)
+    >>> tf.Session().run(tf.erf([0.0, 1.0])).round(4)
+    array([0.    , 0.8427], dtype=float32)
     """
 
 
@@ -45,8 +45,8 @@ def erfc(x: Any, name: str | None = None) -> Any:
     """`1 - erf(x)`, elementwise, exact for large elements too.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.erfc([0.0, 1.0]))
-    array([1.        , 0.15729921], dtype=float32)
+    >>> tf.Session().run(tf.erfc([0.0, 1.0])).round(4)
+    array([1.    , 0.1573], dtype=float32)
     """
 
 
@@ -63,8 +63,8 @@ def lgamma(x: Any, name: str | None = None) -> Any:
     """The logarithm of the absolute value of the gamma function of each element.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.lgamma([1.0, 4.0]))
-    array([0.       , 1.7917595], dtype=float32)
+    >>> tf.Session().run(tf.lgamma([1.0, 4.0])).round(4)
+    array([0.    , 1.7918], dtype=float32)
     """
 
 
@@ -84,8 +84,8 @@ def digamma(x: Any, name: str | None = None) -> Any:
     """The derivative of the logarithm of the gamma function, at each element.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.digamma([1.0, 2.0]))
-    array([-0.5772157,  0.4227843], dtype=float32)
+    >>> tf.Session().run(tf.digamma([1.0, 2.0])).round(4)
+    array([-0.5772,  0.4228], dtype=float32)
     """
 
 
@@ -117,11 +117,11 @@ def _polygamma_kernel(xp: Any, n: Any, x: Any) -> Any:
     gradient=_second_input_gradient(lambda n, x: emit("Polygamma", n + 1, x)),
 )
 def polygamma(a: Any, x: Any, name: str | None = None) -> Any:
-    """The derivative of order `a` of the digamma function, at each element of `x`; NaN unless `a` is a whole number >= 0.
+    """The derivative of order `a` of the digamma function, at `x`; NaN unless `a` is a whole number >= 0.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.polygamma(1.0, 1.0))
-    np.float32(1.644934)
+    >>> tf.Session().run(tf.polygamma(1.0, 1.0)).round(4)
+    np.float32(1.6449)
     """
     return emit("Polygamma", a, x, name=name)
 
@@ -136,8 +136,8 @@ def zeta(x: Any, q: Any, name: str | None = None) -> Any:
     """The Hurwitz zeta function: the sum of `(q + n)^-x` over all n >= 0. NaN for x < 1.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.zeta(2.0, 1.0))
-    np.float32(1.644934)
+    >>> tf.Session().run(tf.zeta(2.0, 1.0)).round(4)
+    np.float32(1.6449)
     """
     return emit("Zeta", x, q, name=name)
 
@@ -181,8 +181,8 @@ def igamma(a: Any, x: Any, name: str | None = None) -> Any:
     """The lower regularized incomplete gamma function P(a, x); NaN unless a > 0 and x >= 0.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.igamma(1.0, 2.0))
-    np.float32(0.86466473)
+    >>> tf.Session().run(tf.igamma(1.0, 2.0)).round(4)
+    np.float32(0.8647)
     """
     return emit("Igamma", a, x, name=name)
 
@@ -197,8 +197,8 @@ def igammac(a: Any, x: Any, name: str | None = None) -> Any:
     """The upper regularized incomplete gamma function, `1 - igamma(a, x)`.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.igammac(1.0, 2.0))
-    np.float32(0.13533528)
+    >>> tf.Session().run(tf.igammac(1.0, 2.0)).round(4)
+    np.float32(0.1353)
     """
     return emit("Igammac", a, x, name=name)
 
@@ -272,8 +272,8 @@ def bessel_i0e(x: Any, name: str | None = None) -> Any:
     """The exponentially scaled modified Bessel function of order 0: `exp(-|x|) I0(x)`.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.math.bessel_i0e([0.0, 1.0]))
-    array([1.        , 0.46575963], dtype=float32)
+    >>> tf.Session().run(tf.math.bessel_i0e([0.0, 1.0])).round(4)
+    array([1.    , 0.4658], dtype=float32)
     """
 
 
@@ -293,8 +293,8 @@ def bessel_i1e(x: Any, name: str | None = None) -> Any:
     """The exponentially scaled modified Bessel function of order 1: `exp(-|x|) I1(x)`.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.math.bessel_i1e([0.0, 1.0]))
-    array([0.        , 0.20791042], dtype=float32)
+    >>> tf.Session().run(tf.math.bessel_i1e([0.0, 1.0])).round(4)
+    array([0.    , 0.2079], dtype=float32)
     """
 
 
@@ -302,8 +302,8 @@ def bessel_i0(x: Any, name: str | None = None) -> Any:
     """The modified Bessel function of order 0.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.math.bessel_i0([0.0, 1.0]))
-    array([1.       , 1.2660658], dtype=float32)
+    >>> tf.Session().run(tf.math.bessel_i0([0.0, 1.0])).round(4)
+    array([1.    , 1.2661], dtype=float32)
     """
     return _unscaled("bessel_i0", "BesselI0e", x, name)
 
@@ -312,8 +312,8 @@ def bessel_i1(x: Any, name: str | None = None) -> Any:
     """The modified Bessel function of order 1.
 
     >>> import reflow as tf
-    >>> tf.Session().run(tf.math.bessel_i1([0.0, 1.0]))
-    array([0.       , 0.5651591], dtype=float32)
+    >>> tf.Session().run(tf.math.bessel_i1([0.0, 1.0])).round(4)
+    array([0.    , 0.5652], dtype=float32)
     """
     return _unscaled("bessel_i1", "BesselI1e", x, name)
 

@@ -114,7 +114,8 @@ def _gather_shape(node: Any) -> TensorShape:
     params, batch = handle_shape(node.inputs[0]), node.attrs.get("batch_dims", 0)
     if params.ndims is None:
         return unknown_shape()
-    return params[:batch].concatenate(node.inputs[1].shape[batch:]).concatenate(params[batch + 1 :])
+    rows: TensorShape = params[:batch].concatenate(node.inputs[1].shape[batch:])
+    return rows.concatenate(params[batch + 1 :])
 
 
 def _resource_gather(xp: Any, value: Any, indices: Any, *, batch_dims: int) -> Any:
@@ -143,7 +144,8 @@ def _gather_nd_shape(node: Any) -> TensorShape:
     params, indices = handle_shape(node.inputs[0]), node.inputs[1].shape
     if params.ndims is None or indices.ndims is None or indices.ints[-1] is None:
         return unknown_shape()
-    return indices[:-1].concatenate(params[indices.ints[-1] :])
+    found: TensorShape = indices[:-1].concatenate(params[indices.ints[-1] :])
+    return found
 
 
 def _resource_gather_nd(xp: Any, value: Any, indices: Any) -> Any:

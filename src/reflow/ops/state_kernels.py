@@ -24,6 +24,11 @@ def _shown(shape: tuple[int, ...]) -> str:
     return "[" + ",".join(map(str, shape)) + "]"
 
 
+def _module_of(xp: Any, array: Any) -> Any:
+    """NumPy for an array whose values are known, also while the rest of a kernel is traced."""
+    return np if isinstance(array, np.ndarray) else xp
+
+
 def same_shape(xp: Any, ref: Any, value: Any, message: str) -> None:
     """Refuse `value` unless it has the shape of `ref`."""
     require(xp, np.shape(ref) == np.shape(value), message, _shown(np.shape(ref)), _shown(np.shape(value)))
@@ -39,6 +44,7 @@ def check_rows(xp: Any, indices: Any, limit: int) -> None:
     """Refuse `indices` outside of [0, limit), naming the first."""
     if indices.size == 0:
         return
+    xp = _module_of(xp, indices)
     ok = (indices >= 0) & (indices < limit)
     position, place = first_bad(xp, ok, np.shape(indices))
     where = "[" + ",".join("{}" for _ in place) + "]" if place else ""
@@ -51,6 +57,7 @@ def check_places(xp: Any, indices: Any, shape: tuple[int, ...]) -> None:
     depth = np.shape(indices)[-1]
     if indices.size == 0:
         return
+    xp = _module_of(xp, indices)
     ok = xp.all((indices >= 0) & (indices < xp.asarray(shape[:depth], dtype=indices.dtype)), axis=-1)
     position, place = first_bad(xp, ok, np.shape(indices)[:-1])
     where = "[" + ",".join("{}" for _ in place) + "]" if place else ""
@@ -128,6 +135,7 @@ def scatter_places(xp: Any, ref: Any, indices: Any, updates: Any, how: str) -> A
 
 def places_index(xp: Any, indices: Any) -> tuple[Any, ...]:
     """The rows of `indices` as a NumPy index."""
+    xp = _module_of(xp, indices)
     return tuple(xp.moveaxis(indices, -1, 0)[i] for i in range(np.shape(indices)[-1]))
 
 

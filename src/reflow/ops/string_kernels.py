@@ -78,10 +78,10 @@ def as_string(
     ctx: Any, values: np.ndarray, *, precision: int, scientific: bool, shortest: bool, width: int, fill: str
 ) -> np.ndarray:
     kind = values.dtype.kind
-    _check_format(kind, precision, scientific, shortest, width, fill)
+    _check_format(dtypes.as_dtype(values.dtype).name, kind, precision, (scientific, shortest), fill)
     pattern = "%" + (f"{fill}{width}" if width > -1 else "")
     if kind == "b":
-        found = ["%s" % ("true" if v else "false") for v in values.reshape(-1).tolist()]
+        found = ["true" if v else "false" for v in values.reshape(-1).tolist()]
     elif kind in "iu":
         found = [(pattern + "d") % v for v in values.reshape(-1).tolist()]
     else:
@@ -96,25 +96,24 @@ def _float_text(pattern: str, value: Any) -> str:
     return pattern % value  # type: ignore[no-any-return]
 
 
-def _check_format(kind: str, precision: int, scientific: bool, shortest: bool, width: int, fill: str) -> None:
-    number = kind in "fc"
-    if not number:
-        for given, what in ((scientific or shortest, "scientific and shortest format"), (precision > -1, "precision")):
-            if given:
-                fail(f"{what} not supported for this datatype")
+def _check_format(type_name: str, kind: str, precision: int, exponents: tuple[bool, bool], fill: str) -> None:
+    scientific, shortest = exponents
+    if kind not in "fc":
+        if precision > -1:
+            fail(f"precision not supported for datatype {type_name}")
+        if scientific or shortest:
+            fail(f"scientific and shortest format not supported for datatype {type_name}")
     if scientific and shortest:
-        fail("scientific and shortest format are mutually exclusive")
+        fail("Cannot select both scientific and shortest notation")
     if len(fill) > 1:
-        fail(f"Fill string must be one or fewer characters, got {fill!r}")
+        fail("Fill string must be one or fewer characters")
     if fill and fill not in " +-0#":
-        fail(f"Fill argument not supported: {fill!r}")
-    if kind == "b" and (width > -1 or fill):
-        fail("width and fill not supported for bool")
+        fail(f'Fill argument not supported: "{fill}"')
 
 
 _INTEGER = re.compile(rb"\s*-?\d+\s*\Z")
 _FLOAT = re.compile(
-    rb"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|inf(?:inity)?|nan(?:\(\w*\))?)\s*\Z", re.IGNORECASE
+    rb"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|nan|0x[0-9a-f]+)\s*\Z", re.IGNORECASE
 )
 
 
@@ -136,7 +135,7 @@ def _integer(text: bytes, dtype: np.dtype) -> int:
 def _float(text: bytes, dtype: np.dtype) -> Any:
     if not _FLOAT.match(text):
         _refuse_number(text)
-    return dtype.type(text.partition(b"(")[0].decode())
+    return dtype.type(int(text, 16) if b"x" in text.lower() else float(text))
 
 
 def _refuse_number(text: bytes) -> None:
@@ -195,7 +194,7 @@ def string_split(ctx: Any, strings: Any, delimiter: Any, *, skip_empty: bool) ->
     def pieces(text: bytes) -> list[bytes]:
         if not marks:
             return [text[i : i + 1] for i in range(len(text))]
-        found = re.split(b"[" + re.escape(marks) + b"]", text) if text else [b""]
+        found = re.split(b"[" + re.escape(marks) + b"]", text) if text else []
         return [p for p in found if p] if skip_empty else found
 
     return _pieces([pieces(x) for x in flat(strings)])
@@ -229,7 +228,7 @@ def reduce_join(ctx: Any, strings: Any, axes: np.ndarray, *, keep_dims: bool, se
     if not reduced:
         return array.copy()
     shape = [array.shape[i] for i in kept]
-    rows = array.transpose(kept + reduced).reshape(*shape, -1) if array.size else np.empty((*shape, 0), object)
+    rows = array.transpose(kept + reduced[::-1]).reshape(*shape, -1) if array.size else np.empty((*shape, 0), object)
     joined = [separator.encode().join(rows[i].tolist()) for i in np.ndindex(*shape)]
     out = [1 if i in reduced else d for i, d in enumerate(array.shape)] if keep_dims else shape
     return texts(joined, out)
@@ -282,17 +281,18 @@ def _text(data: bytes) -> str:
 
 
 def _rewriter(rewrite: str, groups: int) -> Callable[[re.Match[str]], str]:
-    """RE2's rewrites: `\\1` is a group, `\\0` the whole match, `\\\\` a backslash."""
-    parts = re.findall(r"\\.?|[^\\]+", rewrite, re.DOTALL)
-    for part in parts:
-        known = part == "\\\\" or (part[1:].isdigit() and int(part[1:]) <= groups)
-        if part[0] == "\\" and not known:
-            fail(f"Invalid rewrite pattern: {rewrite}")
+    """RE2's rewrites: `\\1` is a group, `\\0` the whole match, `\\\\` a backslash; what follows anything else is lost."""
+    parts: list[str | int] = []
+    for part in re.findall(r"\\.?|[^\\]+", rewrite, re.DOTALL):
+        if part[0] != "\\" or part == "\\\\":
+            parts.append(part[:1] if part[0] == "\\" else part)
+        elif part[1:].isdigit() and int(part[1:]) <= groups:
+            parts.append(int(part[1:]))
+        else:
+            break
 
     def replace(match: re.Match[str]) -> str:
-        return "".join(
-            p if p[0] != "\\" else "\\" if p == "\\\\" else match[int(p[1:])] or "" for p in parts
-        )
+        return "".join(p if isinstance(p, str) else match[p] or "" for p in parts)
 
     return replace
 
@@ -307,8 +307,23 @@ def regex_replace(ctx: Any, strings: Any, pattern: Any, rewrite: Any, *, replace
 def static_regex_replace(ctx: Any, strings: Any, *, pattern: str, rewrite: str, replace_global: bool) -> np.ndarray:
     expression = compiled(pattern)
     replace, count = _rewriter(rewrite, expression.groups), 0 if replace_global else 1
-    found = (expression.sub(replace, _text(x), count=count) for x in flat(strings))
+    found = (_substituted(expression, replace, _text(x), count) for x in flat(strings))
     return texts((x.encode("utf-8", "surrogateescape") for x in found), np.shape(strings))
+
+
+def _substituted(
+    expression: re.Pattern[str], replace: Callable[[re.Match[str]], str], text: str, count: int
+) -> str:
+    """As `re.sub`, but, as in RE2, there is no empty match where the last match ended."""
+    end = -1
+
+    def one(match: re.Match[str]) -> str:
+        nonlocal end
+        skipped = match.start() == match.end() == end
+        end = match.end()
+        return "" if skipped else replace(match)
+
+    return expression.sub(one, text, count=count)
 
 
 def regex_full_match(ctx: Any, strings: Any, pattern: Any) -> np.ndarray:
@@ -376,6 +391,8 @@ def decode_base64(ctx: Any, strings: Any) -> np.ndarray:
 
 def _from_base64(data: bytes) -> bytes:
     bare = data.rstrip(b"=")
-    if re.search(rb"[^-\w]", bare) or len(bare) % 4 == 1 or len(data) - len(bare) > 2:
+    if len(bare) % 4 == 1:
+        fail("Base64 string length cannot be 1 modulo 4.")
+    if re.search(rb"[^-\w]", bare) or len(data) - len(bare) > 2:
         fail("Invalid character found in base64.")
     return base64.urlsafe_b64decode(bare + b"=" * (-len(bare) % 4))

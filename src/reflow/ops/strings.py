@@ -113,13 +113,23 @@ def substr(input: Any, pos: Any, len: Any, name: str | None = None, unit: str = 
 
 
 def _join_shape(node: Any) -> TensorShape:
+    """The shape of the inputs that are no scalars."""
     shape = TensorShape([])
     for each in (t.shape for t in node.inputs):
-        if each.ndims is None:
-            shape = unknown_shape() if shape.ndims == 0 else shape
-        elif each.ndims:
-            shape = each if shape.ndims == 0 else shape.merge_with(each)
+        if each.ndims != 0:
+            shape = each if shape.ndims == 0 else _merged(shape, each)
     return shape
+
+
+def _merged(one: TensorShape, other: TensorShape) -> TensorShape:
+    try:
+        return one.merge_with(other)
+    except ValueError:
+        if one.ndims != other.ndims:
+            raise ValueError(f"Shapes must be equal rank, but are {one.ndims} and {other.ndims}") from None
+        pairs = zip(one.ints or (), other.ints or (), strict=True)
+        i, (a, b) = next((i, p) for i, p in enumerate(pairs) if None not in p and p[0] != p[1])
+        raise ValueError(f"Dimension {i} in both shapes must be equal, but are {a} and {b}") from None
 
 
 @op("StringJoin", shape=_join_shape, host=kernels.string_join, gradient=None)
@@ -138,11 +148,6 @@ def _reduce_join_shape(node: Any) -> TensorShape:
     rank, axes = node.inputs[0].shape.ndims, constant_value(node.inputs[1])
     if rank is None or axes is None:
         return unknown_shape()
-    if node.attrs["keep_dims"]:
-        return shapes.reduction(node)
-    found = shapes.axes_of(node.inputs[1], rank) or ()
-    if len(set(found)) < len(found):
-        raise ValueError(f"Duplicate reduction dimension in {list(np.ravel(axes))}")
     return shapes.reduction(node)
 
 
@@ -215,6 +220,8 @@ def unsorted_segment_join(
 
 
 def _split_shape(node: Any) -> list[Any]:
+    if node.inputs[0].shape.ndims not in (None, 1):
+        raise ValueError(f"Shape must be rank 1 but is rank {node.inputs[0].shape.ndims}")
     return [[None, 2], [None], [2]]
 
 

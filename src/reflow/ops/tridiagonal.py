@@ -11,7 +11,7 @@ FORMATS = ("compact", "sequence", "matrix")
 
 
 def _size(shape: Any, axis: int) -> int | None:
-    return None if shape.ndims is None else shape.as_list()[axis]  # type: ignore[no-any-return]
+    return None if shape.ndims is None else shape.as_list()[axis]
 
 
 def _check_format(diagonals_format: str) -> None:
@@ -22,7 +22,9 @@ def _check_format(diagonals_format: str) -> None:
 def _matrix_size(diagonals: Any, need_both: bool) -> int:
     sizes = [_size(diagonals.shape, -1), _size(diagonals.shape, -2)]
     if all(sizes) and sizes[0] != sizes[1]:
-        raise ValueError(f"Expected last two dimensions of diagonals to be same, got {sizes[0]} and {sizes[1]}")
+        raise ValueError(
+            f"Expected last two dimensions of diagonals to be same, got {sizes[0]} and {sizes[1]}"
+        )
     known = sizes[0] or sizes[1]
     if not known or (need_both and not all(sizes)):
         raise ValueError('The size of the matrix needs to be known for diagonals_format="matrix"')
@@ -41,9 +43,9 @@ def tridiagonal_solve(
     """The solutions of linear systems whose matrices have three diagonals only.
 
     Args:
-        diagonals: a tensor [..., 3, m] with the upper (its last element is not used), the main, and the lower diagonals
-            (its first is not used) if the format is "compact"; a list of the three for "sequence"; the matrices
-            [..., m, m] for "matrix".
+        diagonals: a tensor [..., 3, m] with the upper (its last element is not used), the main, and the lower
+            diagonals (its first is not used) if the format is "compact"; a list of the three for "sequence";
+            the matrices [..., m, m] for "matrix".
         rhs: [..., m] or [..., m, k].
         transpose_rhs, conjugate_rhs: what to do with `rhs` first; the result is transposed back.
         partial_pivoting: exchange rows when it helps accuracy. (Done in any case.)
@@ -109,8 +111,8 @@ def _stacked(diagonals: Any) -> Any:
     above, main, below = (convert_to_tensor(d) for d in diagonals)
     if not all(d.shape[:-1].is_compatible_with(main.shape[:-1]) for d in (above, below)):
         raise ValueError(
-            "Tensors representing the three diagonals must have the same shape, except for the last dimension, "
-            f"got {below.shape}, {main.shape}, {above.shape}"
+            "Tensors representing the three diagonals must have the same shape, except for the last "
+            f"dimension, got {below.shape}, {main.shape}, {above.shape}"
         )
     size = _size(main.shape, -1)
     below = _lengthened(below, "subdiagonal", size, [1, 0])
@@ -137,7 +139,9 @@ def _bands_of(matrices: Any) -> Any:
     return blocks.transpose(emit("GatherNd", blocks.transpose(matrices), places))
 
 
-def tridiagonal_matmul(diagonals: Any, rhs: Any, diagonals_format: str = "compact", name: str | None = None) -> Any:
+def tridiagonal_matmul(
+    diagonals: Any, rhs: Any, diagonals_format: str = "compact", name: str | None = None
+) -> Any:
     """The products of matrices that have three diagonals only with matrices `rhs` [..., m, k].
 
     Args:

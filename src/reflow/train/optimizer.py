@@ -331,4 +331,3 @@ def unique_rows(values: Any, indices: Any) -> tuple[Any, Any]:
     return emit("UnsortedSegmentSum", values, positions, count), unique
 
 
-Hyper = float | Tensor | Callable[[], Any]

@@ -1,0 +1,5 @@
+"""Training and differentiation, compared with recordings of TensorFlow 1.15."""
+
+from .scenarios_optimizers import scenarios as _optimizers
+
+FAMILIES = {found.family: found for found in (_optimizers,)}
