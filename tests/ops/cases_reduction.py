@@ -29,7 +29,8 @@ for each in REAL:
     )
     case(f"{short}_f64", call(full(each), axis=0), x=f64(3, 2), **options)
     kink = KINK if short == "std" else None
-    case(f"{short}_no_axes", call(full(each), axis=[]), x=f32(2, 3), double=kink, **options)
+    if short != "euclidean_norm":  # (TensorFlow 1.15 gives the input itself, signs and all)
+        case(f"{short}_no_axes", call(full(each), axis=[]), x=f32(2, 3), double=kink, **options)
     case(f"{short}_scalar", call(full(each)), x=f32(low=0.5), double=kink, **options)
 for each in ["sum", "mean", "prod", "max", "min", "logsumexp"]:
     case(

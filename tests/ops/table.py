@@ -166,6 +166,36 @@ def find(tf, path):
     return found
 
 
+def raw(tf, op_type, *inputs, **attrs):
+    """The outputs of an op that no public function makes (graphs of old programs hold such ops).
+
+    ``raw(tf, "Inv", x, T=tf.float32)``: tensors and, by name, all attributes without a default.
+    """
+    messages = {name: attr_value(tf, value) for name, value in attrs.items()}
+    op = tf.get_default_graph().create_op(op_type, list(inputs), attrs=messages, name=op_type)
+    return list(op.outputs) or op
+
+
+def attr_value(tf, value):
+    """A Python value (or dtype, or TensorShape) as an AttrValue message."""
+    message = tf.AttrValue()
+    if isinstance(value, tf.DType):
+        message.type = value.as_datatype_enum
+    elif isinstance(value, tf.TensorShape):
+        message.shape.CopyFrom(value.as_proto())
+    elif isinstance(value, list):
+        message.list.f.extend(value) if isinstance(value[0], float) else message.list.i.extend(value)
+    elif isinstance(value, bool):
+        message.b = value
+    elif isinstance(value, int):
+        message.i = value
+    elif isinstance(value, float):
+        message.f = value
+    else:
+        message.s = value.encode()
+    return message
+
+
 # --- rows -----------------------------------------------------------------------------------------
 
 # Options of a row that turn a check off must say why: their value is None (checked) or the reason.

@@ -153,6 +153,6 @@ def value_difference(want, got):
             if kind != kind2 or shape != shape2:
                 return "step %d value %d: want %s %s, got %s %s" % (step, i, kind, shape, kind2, shape2)
             rtol = {"float16": 4e-3, "bfloat16": 3e-2, "float64": 1e-12, "complex128": 1e-12}.get(kind, 2e-6)
-            if not np.allclose(flat2, flat, rtol=rtol, atol=rtol / 10, equal_nan=True):
+            if not np.allclose(flat2, flat, rtol=rtol, atol=rtol / 2, equal_nan=True):
                 return "step %d value %d: want %s, got %s" % (step, i, flat, flat2)
     return None

@@ -58,6 +58,9 @@ train.decay -> python.training.learning_rate_decay
   train: cosine_decay cosine_decay_restarts exponential_decay inverse_time_decay linear_cosine_decay
       natural_exp_decay noisy_linear_cosine_decay piecewise_constant
       piecewise_constant_decay=piecewise_constant polynomial_decay
+train.moving_average -> python.training.moving_averages
+  train: ExponentialMovingAverage
+  -: assign_moving_average weighted_moving_average
 train.optimizer
   train python.training.optimizer: Optimizer
 train.optimizers

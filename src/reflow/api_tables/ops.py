@@ -46,6 +46,9 @@ ops.comparison -> python.ops.math_ops
   . math python.ops.gen_math_ops: greater greater_equal less less_equal logical_and logical_not logical_or
   . math: equal logical_xor not_equal
   python.ops.gen_math_ops: approximate_equal
+ops.confusion
+  . math python.ops.confusion_matrix: confusion_matrix
+  python.ops.confusion_matrix: remove_squeezable_dimensions
 ops.control -> python.ops.control_flow_ops
   .: group no_op tuple
   -: with_dependencies
@@ -134,6 +137,9 @@ ops.padding
 ops.printing
   .: print=print_v2
   . python.ops.logging_ops: Print
+  strings: format=string_format
+  python.ops.string_ops: string_format
+  python.ops.logging_ops: print_v2
 ops.random
   . python.ops.random_ops: random_normal random_shuffle random_uniform
   . image python.ops.random_ops: random_crop

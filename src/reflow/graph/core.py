@@ -114,7 +114,7 @@ class Graph:
         try:
             shapes = rule.shape(op)
         except ValueError as error:
-            shown = ", ".join(str(t.shape) for t in op.inputs)
+            shown = ", ".join(_shown(t.shape) for t in op.inputs)
             raise ValueError(
                 f"{error} for '{op.name}' (op: '{op.type}') with input shapes: {shown}."
                 + (f"\nCreated at {op.traceback_line}" if op.traceback_line else "")
@@ -203,7 +203,10 @@ class Graph:
     # Names
 
     def unique_name(self, name: str, mark_as_used: bool = True) -> str:
-        """`name` in the current name scope, with `_1`, `_2` ... appended until no node has it."""
+        """`name` in the current name scope, with `_1`, `_2` ... appended until no node has it.
+
+        Names are case-sensitive, as in the TensorFlow 1.x of the documents (1.13 and later fold case).
+        """
         if self._name_stack:
             name = f"{self._name_stack}/{name}"
         used = self._names_in_use
@@ -523,6 +526,11 @@ def structured_outputs(op: Operation) -> Any:
         else:
             result.append([next(outputs) for _ in output_types(argument, op.attrs)])
     return result
+
+
+def _shown(shape: TensorShape) -> str:
+    """A shape as TensorFlow's shape functions print it: `[2,?]`."""
+    return "<unknown>" if shape.ints is None else f"[{','.join('?' if d is None else str(d) for d in shape.ints)}]"
 
 
 def _shape_list(shapes: Any, count: int) -> list[TensorShape]:

@@ -34,19 +34,24 @@ def guarded(scope: str, value: Tensor) -> Tensor:
 
 
 def initialized_or_initial(
-    is_initialized: Tensor, holding: Tensor, initial: Tensor, read: Callable[[Tensor], Tensor]
+    is_initialized: Tensor, initial: Tensor, read: Callable[[Callable[[Operation], None]], Tensor]
 ) -> Tensor:
-    """The value read through `holding` (a reference or handle) if `is_initialized`, else `initial`.
+    """The value that `read` adds to the graph if `is_initialized`, else `initial`.
 
-    The nodes are those of a conditional in TensorFlow 1: only the side that is taken is computed.
+    The nodes are those of a conditional in TensorFlow 1, in its order: only the side that is taken is
+    computed. `read` calls its argument with the node that reads, which then reads through a switch.
     """
     with name_scope("cond"):
         sides = _switched(is_initialized, is_initialized, "Switch", colocated=False)
         emit("Identity", sides[1], name="switch_t")
         emit("Identity", sides[0], name="switch_f")
         chosen = emit("Identity", is_initialized, name="pred_id")
-        within = "read" if holding.dtype.is_ref_dtype else "Read/ReadVariableOp"
-        value = read(_switched(holding, chosen, within + "/Switch")[1])
+
+        def through_switch(reader: Operation) -> None:
+            with name_scope(reader.name + "/"):
+                reader._update_input(0, _switched(reader.inputs[0], chosen, "Switch")[1])
+
+        value = read(through_switch)
         other = _switched(initial, chosen, "Switch")[0]
         merged: list[Tensor] = emit("Merge", [other, value])
         merged[0].set_shape(initial.shape)

@@ -3,6 +3,7 @@ uses."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from reflow.base.shape import as_shape, unknown_shape
@@ -16,7 +17,7 @@ from reflow.graph.graph import (
     init_scope,
     name_scope,
 )
-from reflow.graph.node import Tensor
+from reflow.graph.node import Operation, Tensor
 from reflow.model.initial_values import guarded
 from reflow.model.modes import checked_modes
 from reflow.model.variable_common import (
@@ -169,11 +170,9 @@ class RefVariable(BaseVariable):
     def _is_initialized(self) -> Any:
         return state.is_variable_initialized(self)
 
-    def _holding_tensor(self) -> Tensor:
-        return self._variable
-
-    def _read_of(self, holding: Tensor) -> Tensor:
-        read: Tensor = emit("Identity", holding, name="read")
+    def _read_through(self, change: Callable[[Operation], None]) -> Tensor:
+        read = self.read_value()
+        change(read.op)
         return read
 
     def _snapshot_name(self) -> str:

@@ -4,7 +4,7 @@ them."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from reflow.base import dtypes
@@ -132,13 +132,10 @@ class BaseResourceVariable(BaseVariable):
     def _is_initialized(self) -> Tensor:
         return self.is_initialized()
 
-    def _holding_tensor(self) -> Tensor:
-        return self._handle
-
-    def _read_of(self, holding: Tensor) -> Tensor:
+    def _read_through(self, change: Callable[[Operation], None]) -> Tensor:
         with name_scope("Read"):
-            value = emit("ReadVariableOp", holding, dtype=self._dtype)
-            value.set_shape(self._shape)
+            value = self._read_variable_op()
+            change(value.op)
         read: Tensor = emit("Identity", value)
         return read
 

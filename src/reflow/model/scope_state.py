@@ -204,7 +204,8 @@ class VariableScope:
             return var_store.get_variable(self.full_name(name), **self._defaults(given))
 
     def full_name(self, name: str | None) -> str:
-        """`name` behind this scope's prefix. The slots of optimizers have the name "": the scope's own, re-entered."""
+        """`name` behind this scope's prefix. The slots of optimizers have the name "": the scope's own, "
+        "re-entered."""
         return f"{self._name}/{name or ''}" if self._name else name or ""
 
     def _get_partitioned_variable(self, var_store: Any, name: str | None, **given: Any) -> Any:
@@ -213,7 +214,7 @@ class VariableScope:
             raise ValueError(
                 "Private access to _get_partitioned_variable is not allowed when a custom getter is set.  "
                 "Current "
-                f"custom getter: {self._custom_getter}.  It is likely that you're using "
+                f"Current custom getter: {self._custom_getter}.  It is likely that you're using "
                 "create_partitioned_variables."
                 "  If so, consider instead using get_variable with a non-empty partitioner parameter instead."
             )
@@ -221,7 +222,8 @@ class VariableScope:
         if settings.get("partitioner") is None:
             raise ValueError("No partitioner was specified")
         with name_scope(None):
-            return var_store.get_partitioned_variable(self.full_name(name), reuse=self._reuse, **settings)
+            full_name = self.full_name(name) if name else self._name
+            return var_store.get_partitioned_variable(full_name, reuse=self._reuse, **settings)
 
 
 class ScopeStore(threading.local):

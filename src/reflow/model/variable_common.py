@@ -11,7 +11,7 @@ from reflow.base import dtypes, protos
 from reflow.graph import scopes
 from reflow.graph.composite import IndexedSlices
 from reflow.graph.graph import Graph, GraphKeys, device, get_default_graph, init_scope
-from reflow.graph.node import Tensor
+from reflow.graph.node import Operation, Tensor
 from reflow.graph.operators import Operators, SliceSpec
 from reflow.model.initial_values import initialized_or_initial
 from reflow.model.modes import VariableAggregation, VariableSynchronization
@@ -186,19 +186,13 @@ class BaseVariable(Operators):
         20.0
         """
         with init_scope():
-            return initialized_or_initial(
-                self._is_initialized(), self._holding_tensor(), self._initial_value, self._read_of
-            )
+            return initialized_or_initial(self._is_initialized(), self._initial_value, self._read_through)
 
     def _is_initialized(self) -> Any:
         raise NotImplementedError
 
-    def _holding_tensor(self) -> Any:
-        """The reference or handle."""
-        raise NotImplementedError
-
-    def _read_of(self, holding: Any) -> Any:
-        """What `read_value` adds to the graph, for a reference or handle that passed through other nodes."""
+    def _read_through(self, change: Callable[[Operation], None]) -> Any:
+        """What `read_value` adds to the graph; `change` gets the node that reads, right after it is made."""
         raise NotImplementedError
 
     def load(self, value: Any, session: Any = None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reflow.base import dtypes
-from reflow.base.shape import TensorShape, as_shape, unknown_shape
+from reflow.base.shape import TensorShape, as_shape, broadcast_static_shape, unknown_shape
 from reflow.graph import shapes
 from reflow.graph.checks import fail
 from reflow.graph.composite import SparseTensor, SparseTensorValue
@@ -103,7 +103,16 @@ def sparse_placeholder(dtype: Any, shape: Any = None, name: str | None = None) -
 # Filled tensors
 
 
+def _fill_shape(node: Any) -> TensorShape:
+    dims = constant_value(node.inputs[0])
+    if dims is not None and (dims < 0).any():
+        raise ValueError(f"Fill dimensions must be >= 0, got {dims.tolist()}")
+    return constant_value_as_shape(node.inputs[0])
+
+
 def _fill_kernel(xp: Any, dims: Any, value: Any) -> Any:
+    if (dims < 0).any():
+        fail(f"Dimension {int(dims.min())} must be >= 0")
     return xp.full(tuple(np.ravel(dims).tolist()), value, dtype=value.dtype)
 
 
@@ -128,7 +137,7 @@ def emit_range(start: Any, limit: Any, delta: Any = 1, name: str = "range") -> T
 
 @op(
     "Fill",
-    shape=shapes.from_input(0),
+    shape=_fill_shape,
     kernel=_fill_kernel,
     gradient=lambda op, grad: [None, sum_of_all(grad)],
     static=(0,),
@@ -456,7 +465,7 @@ def _broadcast_to_shape(node: Any) -> TensorShape:
     for have, want in zip(reversed(own.ints), reversed(target.ints), strict=False):
         if have not in (None, 1) and want is not None and have != want:
             raise ValueError(f"Dimensions must be equal, but are {have} and {want}")
-    return target
+    return broadcast_static_shape(own, target)
 
 
 def _broadcast_to_kernel(xp: Any, x: Any, sizes: Any) -> Any:

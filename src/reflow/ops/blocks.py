@@ -49,11 +49,13 @@ def rank_of(x: Any) -> Any:
 
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
-    """`x` itself when it is of `dtype`, else a Cast."""
+    """`x`, a tensor or a number, itself when it is a tensor of `dtype`, else as a Cast."""
     wanted = dtypes.as_dtype(dtype).base_dtype
-    if x.dtype.base_dtype == wanted:
+    if hasattr(x, "op") and x.dtype.base_dtype == wanted:
         return x
-    return emit("Cast", x, DstT=wanted, name=name)
+    with name_scope(name, "Cast", [x]) as scope:
+        x = convert_to_tensor(x, name="x")
+        return x if x.dtype.base_dtype == wanted else emit("Cast", x, DstT=wanted, name=scope)
 
 
 def real(x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Checks: Assert, and the `tf.assert_*` functions, which refuse at once what is known to be wrong while building.
+"""Checks: Assert, and the `tf.assert_*` functions, which refuse while building what is known wrong.
 
 A check is an operation; it happens when it is run, or when something that depends on it is
 (`tf.control_dependencies`). `rank_checks` has those of ranks and shapes.
@@ -21,10 +21,23 @@ from reflow.ops import blocks
 from reflow.ops.control import no_op
 from reflow.ops.summarize import summarize as summary
 
+# TensorFlow's choice, without bfloat16, half and complex128.
 NUMERIC_TYPES = frozenset(
     dtypes.as_dtype(name)
     for name in (
-        "float32 float64 int8 int16 int32 int64 uint8 qint8 qint32 quint8 complex64".split()  # TensorFlow's choice
+        [
+            "float32",
+            "float64",
+            "int8",
+            "int16",
+            "int32",
+            "int64",
+            "uint8",
+            "qint8",
+            "qint32",
+            "quint8",
+            "complex64",
+        ]
     )
 )
 
@@ -32,8 +45,8 @@ NUMERIC_TYPES = frozenset(
 class AssertionReport(str):
     """The message of a failed Assert, made of its data only when it is needed.
 
-    It stands in for the format string of a check: what is known while the check is made is kept here, and the rest
-    (traced values) comes with `format`.
+    It stands in for the format string of a check: what is known while the check is made is kept here, and
+    the rest (traced values) comes with `format`.
     """
 
     data: Sequence[Any]
@@ -55,7 +68,9 @@ def _is_concrete(value: Any) -> bool:
 
 
 def _assert_kernel(xp: Any, condition: Any, *data: Any, summarize: int) -> tuple[()]:
-    require(xp, condition.size == 1 and condition.ndim < 2, "In[0] should be a scalar: {}", list(condition.shape))
+    require(
+        xp, condition.size == 1 and condition.ndim < 2, "In[0] should be a scalar: {}", list(condition.shape)
+    )
     message = AssertionReport(data, summarize)
     require(xp, condition.reshape(()), message, *(d for d in data if not _is_concrete(d)))
     return ()
@@ -84,7 +99,7 @@ def Assert(condition: Any, data: Any, summarize: int | None = None, name: str | 
         types = {convert_to_tensor(x).dtype.base_dtype for x in data}
         if types <= {dtypes.string, dtypes.int32}:
             return emit("Assert", condition, data, summarize=summarize, name="Assert")  # type: ignore[no-any-return]
-        # TensorFlow puts these under a condition, so that data on other devices is copied only if it is shown.
+        # TensorFlow puts these under a condition, to copy data from other devices only when it is shown.
         condition = convert_to_tensor(condition, name="Condition")
         with name_scope("AssertGuard"):
             return emit("Assert", condition, data, summarize=summarize, name="Assert")  # type: ignore[no-any-return]
@@ -121,7 +136,9 @@ class _Comparison:
     def __init__(self, sign: str, op_type: str, static: Callable[[Any, Any], Any]) -> None:
         self.sign, self.op_type, self.static = sign, op_type, static
 
-    def check(self, scope: str, x: Any, y: Any, data: Any, limit: int | None, message: Any, name: Any) -> Operation:
+    def check(
+        self, scope: str, x: Any, y: Any, data: Any, limit: int | None, message: Any, name: Any
+    ) -> Operation:
         """The nodes of `assert_<comparison>(x, y)`."""
         with name_scope(name, scope, [x, y, *(data or ())]):
             x, y = convert_to_tensor(x, name="x"), convert_to_tensor(y, name="y")
@@ -146,7 +163,12 @@ GREATER_EQUAL = _Comparison(">=", "GreaterEqual", np.greater_equal)
 
 
 def assert_equal(
-    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    y: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x == y` for all elements.
 
@@ -157,7 +179,8 @@ def assert_equal(
         message: a text to show before the data.
         name: the name scope.
 
-    Raises InvalidArgumentError while building if both values are known and it does not hold; as all checks do.
+    Raises InvalidArgumentError while building if both values are known and it does not hold; as all checks
+    do.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -174,35 +197,60 @@ def assert_equal(
 
 
 def assert_none_equal(
-    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    y: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x != y` for all elements; arguments as of `assert_equal`."""
     return NOT_EQUAL.check("assert_none_equal", x, y, data, summarize, message, name)
 
 
 def assert_less(
-    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    y: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x < y` for all elements; arguments as of `assert_equal`."""
     return LESS.check("assert_less", x, y, data, summarize, message, name)
 
 
 def assert_less_equal(
-    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    y: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x <= y` for all elements; arguments as of `assert_equal`."""
     return LESS_EQUAL.check("assert_less_equal", x, y, data, summarize, message, name)
 
 
 def assert_greater(
-    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    y: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x > y` for all elements; arguments as of `assert_equal`."""
     return GREATER.check("assert_greater", x, y, data, summarize, message, name)
 
 
 def assert_greater_equal(
-    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    y: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x >= y` for all elements; arguments as of `assert_equal`."""
     return GREATER_EQUAL.check("assert_greater_equal", x, y, data, summarize, message, name)
@@ -249,7 +297,15 @@ def _tolerance(rtol: Tensor, atol: Tensor, y: Tensor) -> Tensor:
 
 
 def _signed(
-    scope: str, text: str, compare: Callable[..., Operation], zero_first: bool, x: Any, data: Any, limit: Any, message: Any, name: Any
+    scope: str,
+    text: str,
+    compare: Callable[..., Operation],
+    zero_first: bool,
+    x: Any,
+    data: Any,
+    limit: Any,
+    message: Any,
+    name: Any,
 ) -> Operation:
     """The nodes of `assert_negative` and its like; `text` describes the condition."""
     with name_scope(name, scope, [x, *(data or ())]):
@@ -262,7 +318,11 @@ def _signed(
 
 
 def assert_negative(
-    x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x < 0` for all elements; arguments as of `assert_equal`."""
     text = "Condition x < 0 did not hold element-wise:|x ({}) = "
@@ -270,7 +330,11 @@ def assert_negative(
 
 
 def assert_positive(
-    x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x > 0` for all elements; arguments as of `assert_equal`."""
     text = "Condition x > 0 did not hold element-wise:|x ({}) = "
@@ -278,7 +342,11 @@ def assert_positive(
 
 
 def assert_non_negative(
-    x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x >= 0` for all elements; arguments as of `assert_equal`."""
     text = "Condition x >= 0 did not hold element-wise:|x ({}) = "
@@ -286,7 +354,11 @@ def assert_non_negative(
 
 
 def assert_non_positive(
-    x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x <= 0` for all elements; arguments as of `assert_equal`."""
     text = "Condition x <= 0 did not hold element-wise:x ({}) = "
@@ -297,7 +369,7 @@ def assert_non_positive(
 
 
 def assert_type(tensor: Any, tf_type: Any, message: str | None = None, name: str | None = None) -> Operation:
-    """Refuse, with a TypeError, a tensor that is not of type `tf_type`. Returns an operation that does nothing.
+    """Refuse, with a TypeError, a tensor not of type `tf_type`. Returns an operation that does nothing.
 
     >>> import reflow as tf
     >>> tf.assert_type(tf.constant(1, name="one"), tf.float32)
@@ -312,7 +384,7 @@ def assert_type(tensor: Any, tf_type: Any, message: str | None = None, name: str
 
 
 def assert_integer(x: Any, message: str | None = None, name: str | None = None) -> Operation:
-    """Refuse, with a TypeError, a tensor that is not of an integer type. Returns an operation that does nothing."""
+    """Refuse, with a TypeError, a tensor not of an integer type. Returns an operation that does nothing."""
     with name_scope(name, "assert_integer", [x]):
         x = convert_to_tensor(x, name="x")
         if not x.dtype.is_integer:
@@ -336,7 +408,7 @@ def assert_proper_iterable(values: Any) -> None:
 
 
 def assert_same_float_dtype(tensors: Any = None, dtype: Any = None) -> dtypes.DType:
-    """The floating type that `tensors` (of which some may be None) and `dtype` have in common; float32 without any.
+    """The floating type that `tensors` (some may be None) and `dtype` have in common; float32 without any.
 
     Raises ValueError when they differ, or when it is no floating type.
 
@@ -368,7 +440,7 @@ def _differences(x: Any) -> Tensor:
     if not is_numeric_tensor(flat):
         raise TypeError(f"Expected x to be numeric, instead found: {flat}")
     steps = blocks.shape_of(flat) - 1
-    end = [1] + steps
+    end = [1] + steps  # noqa: RUF005  (a tensor)
     later = emit("StridedSlice", flat, [1], end, [1])
     earlier = emit("StridedSlice", flat, [0], steps, [1])
     return later - earlier  # type: ignore[no-any-return]
@@ -382,7 +454,7 @@ def _ordered(scope: str, compare: str, x: Any, name: str | None) -> Tensor:
 
 
 def is_non_decreasing(x: Any, name: str | None = None) -> Tensor:
-    """Whether no element of `x` (of numbers, any shape, row by row) is less than the one before it, a scalar bool.
+    """Whether no element of `x` (numbers, row by row) is less than the one before it, a scalar bool.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -393,7 +465,7 @@ def is_non_decreasing(x: Any, name: str | None = None) -> Tensor:
 
 
 def is_strictly_increasing(x: Any, name: str | None = None) -> Tensor:
-    """Whether every element of `x` (of numbers, any shape, row by row) is greater than the one before it, a scalar bool.
+    """Whether every element of `x` (numbers, row by row) is greater than the one before it, a scalar bool.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape
 from reflow.graph.composite import IndexedSlices
@@ -30,7 +28,8 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
 
     Args:
         t: a tensor or IndexedSlices.
-        clip_value_min, clip_value_max: the bounds, which broadcast to the shape of `t`; ValueError if they are larger.
+        clip_value_min, clip_value_max: the bounds, which broadcast to the shape of `t`; ValueError if they
+            are larger.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:

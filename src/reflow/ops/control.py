@@ -103,9 +103,13 @@ def with_dependencies(dependencies: Iterable[Any], output_tensor: Any, name: str
     4.0
     """
     dependencies = list(dependencies)
-    with name_scope(name, "control_dependency", [*dependencies, output_tensor]) as scope:
-        with colocate_with(output_tensor), control_dependencies(dependencies):
-            return _same(output_tensor, scope)
+    values = [*dependencies, output_tensor]
+    with (
+        name_scope(name, "control_dependency", values) as scope,
+        colocate_with(output_tensor),
+        control_dependencies(dependencies),
+    ):
+        return _same(output_tensor, scope)
 
 
 def _same(value: Any, name: str) -> Any:

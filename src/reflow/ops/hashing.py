@@ -121,7 +121,15 @@ def _farm_long(data: bytes, size: int) -> int:
 
 
 def _farm_block(
-    data: bytes, at: int, x: int, y: int, z: int, v: tuple[int, int], w: tuple[int, int], mul: int, weight: int
+    data: bytes,
+    at: int,
+    x: int,
+    y: int,
+    z: int,
+    v: tuple[int, int],
+    w: tuple[int, int],
+    mul: int,
+    weight: int,
 ) -> tuple[int, int, int, tuple[int, int], tuple[int, int]]:
     x = _right(x + y + v[0] + _word(data, at + 8) & _ALL, 37) * mul & _ALL
     y = _right(y + v[1] + _word(data, at + 48) & _ALL, 42) * mul & _ALL
@@ -142,7 +150,7 @@ def sip_hash(data: bytes, key: Sequence[int]) -> int:
     state = [start ^ key[i % 2] & _ALL for i, start in enumerate(_SIP_START)]
     whole = len(data) // 8 * 8
     tail = data[whole:].ljust(7, b"\0") + bytes([len(data) & 0xFF])
-    for word in struct.unpack(f"<{whole // 8}Q", data[:whole]) + (_word(tail, 0),):
+    for word in (*struct.unpack(f"<{whole // 8}Q", data[:whole]), _word(tail, 0)):
         state[3] ^= word
         _sip_round(state)
         _sip_round(state)

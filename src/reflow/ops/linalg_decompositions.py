@@ -567,12 +567,12 @@ def matrix_rank(a: Any, tol: Any = None, validate_args: bool = False, name: str 
         if tol is None:
             sides = a.shape[-2:]
             if sides.is_fully_defined():
-                size = convert_to_tensor(max(sides.as_list()), name="x")
+                size: Any = np.max(sides.as_list())
             else:
                 size = blocks.reduce("Max", blocks.shape_of(a)[-2:])
             precision = np.finfo(a.dtype.as_numpy_dtype).eps
-            largest = blocks.reduce("Max", s, -1, keepdims=True)
-            tol = precision * blocks.cast(size, a.dtype) * largest
+            tol = precision * blocks.cast(size, a.dtype)
+            tol = tol * blocks.reduce("Max", s, -1, keepdims=True)
         return blocks.reduce("Sum", blocks.cast(s > tol, dtypes.int32), -1)
 
 

@@ -28,6 +28,8 @@ def _where_shape(node: Any) -> TensorShape:
 
 
 def _where_host(ctx: Any, condition: Any) -> Any:
+    if condition.ndim == 0:
+        fail("WhereOp : Unhandled input dimensions: 0")
     return np.argwhere(condition).astype(np.int64)
 
 

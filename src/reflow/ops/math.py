@@ -216,9 +216,12 @@ register(
 )
 
 
-@unary(
-    "Rsqrt", quiet(lambda xp, x: 1 / xp.sqrt(x)), lambda op, grad: [emit("RsqrtGrad", op.outputs[0], grad)]
-)
+def _rsqrt_kernel(xp: Any, x: Any) -> Any:
+    inverse = 1 / xp.sqrt(x)
+    return inverse if x.dtype.kind == "c" else xp.abs(inverse)  # of -0.0 it is inf
+
+
+@unary("Rsqrt", quiet(_rsqrt_kernel), lambda op, grad: [emit("RsqrtGrad", op.outputs[0], grad)])
 def rsqrt(x: Any, name: str | None = None) -> Any:
     """`1 / sqrt(x)`, elementwise.
 

@@ -73,7 +73,7 @@ def verify_tensor_all_finite(
 
 
 def add_check_numerics_ops() -> Operation:
-    """An operation that checks every float tensor of the default graph for NaN and infinity, in creation order.
+    """An operation that checks every float tensor of the default graph for NaN and infinity, in order.
 
     Raises ValueError when one of them is inside control flow.
 

@@ -120,6 +120,10 @@ def _padded(xp: Any, x: Any, widths: Any, value: Any) -> Any:
     pairs = _widths(x, widths)
     if not any(a or b for a, b in pairs):
         return x
+    if x.dtype == object:
+        whole = np.full([a + n + b for n, (a, b) in zip(x.shape, pairs, strict=True)], value, object)
+        whole[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, pairs, strict=True))] = x
+        return whole
     return xp.pad(x, pairs, constant_values=value) if x.ndim else x
 
 

@@ -105,8 +105,8 @@ def string_format(
     tensors = [inputs] if is_tensor_like(inputs) else list(inputs)
     if template.count(placeholder) != len(tensors):
         raise ValueError(
-            f"{template.count(placeholder)} placeholder(s) in template does not match {len(tensors)} tensor(s) "
-            "provided as input"
+            f"{template.count(placeholder)} placeholder(s) in template does not match "
+            f"{len(tensors)} tensor(s) provided as input"
         )
     return emit(  # type: ignore[no-any-return]
         "StringFormat", tensors, template=template, placeholder=placeholder, summarize=summarize, name=name
@@ -171,8 +171,9 @@ def _stream_name(stream: Any) -> str:
         if stream in values:
             return name
     raise ValueError(
-        f"Unsupported output stream, logging level, or file.{stream}. Supported streams are sys.stdout, sys.stderr, "
-        "tf.logging.info, tf.logging.warning, tf.logging.error. File needs to be in the form of 'file://<filepath>'."
+        f"Unsupported output stream, logging level, or file.{stream}. Supported streams are sys.stdout, "
+        "sys.stderr, tf.logging.info, tf.logging.warning, tf.logging.error. "
+        "File needs to be in the form of 'file://<filepath>'."
     )
 
 
@@ -207,7 +208,7 @@ def _template(value: Any, mark: str, tensors: list[Any]) -> str:
 
 
 def _unused_mark(text: str) -> str:
-    """A placeholder that does not occur in `text`: `{}` and, if need be, the digits that TensorFlow adds to it."""
+    """A placeholder that does not occur in `text`: `{}` and, if need be, digits, as TensorFlow adds them."""
     mark, digits = "{}", random.Random(5)
     while mark in text:
         mark += str(digits.randint(0, 9))

@@ -1,7 +1,9 @@
 """Random numbers, the very ones that TensorFlow draws: uniform and normal values, shuffles, crops.
 
-A stateful op keeps its place in its stream of numbers in the session; a stateless one finds it from its `seed` input.
-The ops draw from unit ranges, and the public functions scale and shift. `sampling` has the other distributions.
+A stateful op keeps its place in its stream of numbers in the session; a stateless one finds it from its
+`seed` input. The ops draw from unit ranges, and the public functions scale and shift. `sampling` has the
+other
+distributions.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ import numpy as np
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape
 from reflow.graph.checks import require
-from reflow.graph.constant import constant_value_as_shape
+from reflow.graph.constant import constant_value, constant_value_as_shape
 from reflow.graph.graph import Tensor, convert_to_tensor, emit, name_scope
 from reflow.graph.registry import op, register
-from reflow.graph.shapes import from_input, unchanged
+from reflow.graph.shapes import unchanged
 from reflow.ops import blocks, philox, philox_sampling
 from reflow.ops.check import Assert
 from reflow.ops.control import with_dependencies
@@ -81,9 +83,17 @@ def check_seed_shape(node: Any, position: int) -> None:
         raise ValueError(f"Dimension must be 2 but is {seed.ints[0]}")
 
 
+def requested_shape(node: Any) -> TensorShape:
+    """The output shape as far as input 0, which holds it, is known. A size of -1 stands for any."""
+    known = constant_value(node.inputs[0])
+    if known is not None and known.size and known.min() < -1:
+        raise ValueError(f"Dimension {known.min()} must be >= 0")
+    return constant_value_as_shape(node.inputs[0])
+
+
 def _stateless_shape(node: Any) -> TensorShape:
     check_seed_shape(node, 1)
-    return constant_value_as_shape(node.inputs[0])
+    return requested_shape(node)
 
 
 for _type, _draw in (
@@ -92,7 +102,7 @@ for _type, _draw in (
     ("TruncatedNormal", philox.truncated_normal),
 ):
     register(
-        _type, shape=from_input(0), kernel=_filler(_draw), state=initial_state, static=(0,), gradient=None
+        _type, shape=requested_shape, kernel=_filler(_draw), state=initial_state, static=(0,), gradient=None
     )
 for _type, _draw in (
     ("StatelessRandomUniform", philox.uniform),
@@ -124,7 +134,7 @@ def _stateless_int_kernel(
 
 register(
     "RandomUniformInt",
-    shape=from_input(0),
+    shape=requested_shape,
     kernel=_uniform_int_kernel,
     state=initial_state,
     static=(0,),
@@ -149,7 +159,9 @@ def _scaled(drawn: Tensor, scale: Any, offset: Any, name: str) -> Tensor:
     return emit("Add", drawn * scale, offset, name=name)  # type: ignore[no-any-return]
 
 
-def _normal(op_type: str, shape: Any, mean: Any, stddev: Any, dtype: Any, seed: int | None, name: str) -> Tensor:
+def _normal(
+    op_type: str, shape: Any, mean: Any, stddev: Any, dtype: Any, seed: int | None, name: str
+) -> Tensor:
     size = shape_tensor(shape)
     mean = convert_to_tensor(mean, dtype, name="mean")
     stddev = convert_to_tensor(stddev, dtype, name="stddev")
@@ -222,7 +234,8 @@ def random_uniform(
 
     Args:
         shape: the shape of the result: integers or a 1-D integer tensor.
-        minval, maxval: the bounds, numbers or tensors of `dtype`; scalars for integers, of which `maxval` must be
+        minval, maxval: the bounds, numbers or tensors of `dtype`; scalars for integers, of which `maxval`
+            must be
             given; for floats they broadcast with `shape`, and `maxval` is 1 by default.
         dtype: float16, bfloat16, float32, float64, int32 or int64; ValueError for others.
         seed: the op's seed; see `tf.set_random_seed`.
@@ -272,8 +285,8 @@ def random_shuffle(value: Any, seed: int | None = None, name: str | None = None)
 def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None = None) -> Tensor:
     """A part of `value` of shape `size`, from a random place.
 
-    The crop fails (InvalidArgumentError) when a dimension of `size` is greater than that of `value`; to leave a
-    dimension whole, give its full size.
+    The crop fails (InvalidArgumentError) when a dimension of `size` is greater than that of `value`; to
+    leave a dimension whole, give its full size.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -285,7 +298,9 @@ def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None
         size = convert_to_tensor(size, dtypes.int32, name="size")
         whole = blocks.shape_of(value)
         fits = Assert(
-            blocks.reduce("All", whole >= size), ["Need value.shape >= size, got ", whole, size], summarize=1000
+            blocks.reduce("All", whole >= size),
+            ["Need value.shape >= size, got ", whole, size],
+            summarize=1000,
         )
         whole = with_dependencies([fits], whole)
         limit = whole - size + 1
@@ -305,7 +320,7 @@ def stateless_random_uniform(
     dtype: Any = dtypes.float32,
     name: str | None = None,
 ) -> Tensor:
-    """Uniform values that follow from `seed`, two integers (a tensor or not), alone. Else as `random_uniform`.
+    """Uniform values that follow from `seed`, two integers (or a tensor), alone. Else as `random_uniform`.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -326,7 +341,9 @@ def stateless_random_uniform(
         return _scaled(units, width, low, scope)
 
 
-def _stateless_normal(op_type: str, shape: Any, seed: Any, mean: Any, stddev: Any, dtype: Any, name: str) -> Tensor:
+def _stateless_normal(
+    op_type: str, shape: Any, seed: Any, mean: Any, stddev: Any, dtype: Any, name: str
+) -> Tensor:
     size = shape_tensor(shape)
     mean = convert_to_tensor(mean, dtype, name="mean")
     stddev = convert_to_tensor(stddev, dtype, name="stddev")

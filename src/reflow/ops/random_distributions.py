@@ -1,4 +1,4 @@
-"""Random samples of other distributions: bounded normals, classes, gamma, Poisson; the numbers are TensorFlow's."""
+"""Random numbers of other distributions, as TensorFlow draws them: bounded normals, classes, gamma, Poisson."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ import numpy as np
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape
 from reflow.graph.checks import require
-from reflow.graph.constant import constant_value, constant_value_as_shape
+from reflow.graph.constant import constant_value
 from reflow.graph.graph import Tensor, constant, control_dependencies, convert_to_tensor, emit, name_scope
 from reflow.graph.registry import op, register
 from reflow.graph.shapes import broadcast
 from reflow.ops import blocks, philox, philox_sampling
-from reflow.ops.random import check_seed_shape, initial_state, no_gradient, shape_tensor, sizes_of
+from reflow.ops.random import (
+    check_seed_shape,
+    initial_state,
+    no_gradient,
+    requested_shape,
+    shape_tensor,
+    sizes_of,
+)
 from reflow.ops.random_seed import get_seed
 
 # Bounded normals
@@ -23,7 +30,7 @@ from reflow.ops.random_seed import get_seed
 def _parameterized_shape(node: Any) -> TensorShape:
     for parameter in node.inputs[1:]:
         parameter.shape.with_rank_at_most(1)
-    return constant_value_as_shape(node.inputs[0])
+    return requested_shape(node)
 
 
 def _parameterized_kernel(ctx: Any, state: Any, shape: Any, *parameters: Any) -> tuple[Any, Any]:
@@ -97,7 +104,9 @@ def _stateless_categorical_shape(node: Any) -> TensorShape:
 def _draw_classes(xp: Any, state: Any, logits: Any, num_samples: Any, dtype: dtypes.DType) -> Any:
     shape = list(logits.shape)
     require(xp, logits.ndim == 2, "logits should be a matrix, got shape {}", shape)
-    require(xp, np.ndim(num_samples) == 0, "num_samples should be a scalar, got shape {}", np.shape(num_samples))
+    require(
+        xp, np.ndim(num_samples) == 0, "num_samples should be a scalar, got shape {}", np.shape(num_samples)
+    )
     count = int(num_samples)
     require(xp, count >= 0, "num_samples should be nonnegative, got {}", count)
     if not shape[0] or not count:
@@ -181,7 +190,7 @@ def categorical(
 
 def _samples_shape(node: Any) -> TensorShape:
     """The shape that input 0 holds, then the shape of the parameters."""
-    return constant_value_as_shape(node.inputs[0]).concatenate(node.inputs[1].shape)
+    return requested_shape(node).concatenate(node.inputs[1].shape)
 
 
 def _gamma_kernel(xp: Any, state: Any, shape: np.ndarray, alpha: Any) -> tuple[Any, Any]:
@@ -200,7 +209,9 @@ def _gamma_slope(xp: Any, alpha: Any, sample: Any) -> Any:
 def _ones(count: Tensor) -> Tensor:
     """That many ones, as `tf.ones([count])` makes them."""
     with name_scope(None, "ones", [count]) as scope:
-        emit("Less", count, 1000)  # TensorFlow asks whether a constant would be small, and leaves the question
+        emit(
+            "Less", count, 1000
+        )  # TensorFlow asks whether a constant would be small, and leaves the question
         packed = convert_to_tensor([count], name="packed")
         return emit("Fill", packed, constant(1), name=scope)  # type: ignore[no-any-return]
 
@@ -262,7 +273,9 @@ def random_gamma(
         return emit("Maximum", least, units / beta)  # type: ignore[no-any-return]
 
 
-def _poisson_kernel(xp: Any, state: Any, shape: np.ndarray, rate: Any, *, dtype: dtypes.DType) -> tuple[Any, Any]:
+def _poisson_kernel(
+    xp: Any, state: Any, shape: np.ndarray, rate: Any, *, dtype: dtypes.DType
+) -> tuple[Any, Any]:
     return philox_sampling.random_poisson(xp, state, sizes_of(xp, shape), rate, dtype.as_numpy_dtype)
 
 

@@ -11,9 +11,10 @@ _LIMIT = 2**31 - 1
 def get_seed(op_seed: int | None) -> tuple[int | None, int | None]:
     """The two seed attributes of a random op that is about to be made with `op_seed`.
 
-    With a graph seed and no op seed, the second is the number of operations that the graph has at this moment, so
-    that every op draws numbers of its own, the same ones each time the program runs. With an op seed only, the first
-    is a fixed number. `(None, None)`, for a seed from the system, when there is neither.
+    With a graph seed and no op seed, the second is the number of operations that the graph has at this
+    moment, so that every op draws numbers of its own, the same ones each time the program runs. With an op
+    seed only,
+    the first is a fixed number. `(None, None)`, for a seed from the system, when there is neither.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default():

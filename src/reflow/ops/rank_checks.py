@@ -1,4 +1,4 @@
-"""Checks of ranks and shapes: decided while building where the static shapes allow, at run time where they do not."""
+"""Checks of ranks and shapes: decided while building where static shapes allow, else at run time."""
 
 from __future__ import annotations
 
@@ -77,12 +77,17 @@ def _refuse_rank(rule: _RankRule, x: Tensor, ranks: list[int], message: str | No
 
 
 def assert_rank(
-    x: Any, rank: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    rank: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x` has rank `rank`, a scalar int32 (a tensor or not).
 
-    Raises ValueError while building when both ranks are known and differ, TypeError for a rank that is not int32.
-    Other arguments as of `assert_equal`.
+    Raises ValueError while building when both ranks are known and differ, TypeError for a rank that is not
+    int32. Other arguments as of `assert_equal`.
 
     >>> import reflow as tf
     >>> tf.assert_rank(tf.constant([1], name="one"), 2)
@@ -95,7 +100,12 @@ def assert_rank(
 
 
 def assert_rank_at_least(
-    x: Any, rank: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    rank: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `x` has rank `rank` or more; arguments as of `assert_rank`."""
     with name_scope(name, "assert_rank_at_least", [x, rank, *(data or ())]):
@@ -104,7 +114,12 @@ def assert_rank_at_least(
 
 
 def assert_rank_in(
-    x: Any, ranks: Iterable[Any], data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    x: Any,
+    ranks: Iterable[Any],
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless the rank of `x` is one of `ranks`; arguments as of `assert_rank`."""
     ranks = list(ranks)
@@ -125,7 +140,9 @@ def assert_scalar(tensor: Any, name: str | None = None, message: str | None = No
     with name_scope(name, "assert_scalar", [tensor]) as scope:
         tensor = convert_to_tensor(tensor, name=scope)
         if tensor.shape.ndims != 0:
-            raise ValueError(f"{message or ''}Expected scalar shape for {tensor.name}, saw shape: {tensor.shape}.")
+            raise ValueError(
+                f"{message or ''}Expected scalar shape for {tensor.name}, saw shape: {tensor.shape}."
+            )
         return tensor
 
 
@@ -138,23 +155,27 @@ class _Spec:
     def __init__(self, tensor: Tensor, symbols: Any, message: str) -> None:
         if not (hasattr(symbols, "__iter__") or hasattr(symbols, "__getitem__")):
             raise ValueError(
-                f"{message}.  Tensor {tensor.name}.  Specified shape must be an iterable.  An iterable has the attribute "
-                f"`__iter__` or `__getitem__`.  Received specified shape: {symbols}"
+                f"{message}.  Tensor {tensor.name}.  Specified shape must be an iterable.  "
+                "An iterable has the attribute `__iter__` or `__getitem__`.  "
+                f"Received specified shape: {symbols}"
             )
         self.tensor = tensor
         wanted = tuple(symbols)
         for i, symbol in enumerate(wanted):
             if symbol in (Ellipsis, "*") and i:
                 raise ValueError(
-                    f"{message}.  Tensor {tensor.name} specified shape index {i}.  Symbol `...` or `*` for a variable "
-                    "number of unspecified dimensions is only allowed as the first entry"
+                    f"{message}.  Tensor {tensor.name} specified shape index {i}.  "
+                    "Symbol `...` or `*` for a variable number of unspecified dimensions "
+                    "is only allowed as the first entry"
                 )
         self.innermost = bool(wanted) and wanted[0] in (Ellipsis, "*")  # the sizes are those of the last axes
         wanted = wanted[1:] if self.innermost else wanted
         self.symbols = wanted or (1,)
         self._shape = blocks.shape_of(tensor)
         static = tensor.shape.as_list() if tensor.shape.ndims else None
-        self._sizes = None if static is None else [self._shape[i] if d is None else d for i, d in enumerate(static)]
+        self._sizes = (
+            None if static is None else [self._shape[i] if d is None else d for i, d in enumerate(static)]
+        )
 
     def size(self, axis: int) -> Any:
         """The size of an axis, a number or a tensor; scalars count as vectors of one element."""
@@ -223,13 +244,19 @@ class _Sizes:
 
 
 def assert_shapes(
-    shapes: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+    shapes: Any,
+    data: Any = None,
+    summarize: int | None = None,
+    message: str | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless tensors have the shapes given, in which one name stands for one size.
 
     Args:
-        shapes: a dict, or list of pairs, of tensors and their shapes: tuples of sizes, names, and None or "." for any
-            size; a shape may begin with `...` or "*", for any number of axes. A shape that is None is not checked.
+        shapes: a dict, or list of pairs, of tensors and their shapes: tuples of sizes, names, and None or
+            "." for any
+            size; a shape may begin with `...` or "*", for any number of axes. A shape that is None is not
+            checked.
         data, summarize, message, name: as of `assert_equal`.
 
     Raises ValueError while building for shapes that are known to be wrong.
@@ -238,7 +265,8 @@ def assert_shapes(
     >>> x, y = tf.zeros([2, 3]), tf.zeros([4], name="y")
     >>> tf.debugging.assert_shapes([(x, ("N", "D")), (y, ("D",))])
     Traceback (most recent call last):
-    ValueError: .  Specified by tensor zeros:0 dimension 1.  Tensor y:0 dimension 0 must have size 3.  Received size 4, ...
+    ValueError: .  Specified by tensor zeros:0 dimension 1.  Tensor y:0 dimension 0 must have size 3.
+        Received size 4, ...
     """
     pairs = list(shapes.items() if isinstance(shapes, dict) else shapes)
     message = message or ""

@@ -59,7 +59,7 @@ def _argument(value: Any) -> Any:
 
 
 def _called(node: Operation, function: Callable[..., Any], arguments: list[Any]) -> list[np.ndarray]:
-    """The arrays that the function returns; its exception becomes the op's error, with the function's traceback."""
+    """The arrays that the function returns; its exception becomes the op's error, with its traceback."""
     try:
         returned = function(*arguments)
     except Exception as error:
@@ -104,21 +104,26 @@ for _type in ("PyFunc", "PyFuncStateless"):
     register(_type, shape=shapes.unknown, host=_call_host, gradient=None)
 
 
-def py_func(func: Callable[..., Any], inp: Any, Tout: Any, stateful: bool = True, name: str | None = None) -> Any:
+def py_func(
+    func: Callable[..., Any], inp: Any, Tout: Any, stateful: bool = True, name: str | None = None
+) -> Any:
     """The results of a Python function of NumPy arrays, called when the graph runs.
 
     Args:
-        func: the function. It gets NumPy arrays (scalars for 0-d tensors, bytes in place of strings) and returns an
+        func: the function. It gets NumPy arrays (scalars for 0-d tensors, bytes in place of strings) and
+            returns an
             array, a list of arrays, or None.
         inp: a list of tensors.
-        Tout: the type of the result, or a list of the types of its results. What `func` returns must be of these
+        Tout: the type of the result, or a list of the types of its results. What `func` returns must be of
+            these
             types: a Python float is a float64.
         stateful: whether the function may give other results for the same inputs.
         name: the operation's name.
 
-    Returns: a tensor, or a list when `Tout` is one; an Operation when `Tout` is empty. Static shapes are unknown
-    (use `set_shape`). There is no gradient. An exception in `func` is raised as an OpError (InvalidArgumentError for
-    ValueError and TypeError, UnknownError for most) with its message and traceback.
+    Returns: a tensor, or a list when `Tout` is one; an Operation when `Tout` is empty. Static shapes are
+    unknown (use `set_shape`). There is no gradient. An exception in `func` is raised as an OpError
+    (InvalidArgumentError for ValueError and TypeError, UnknownError for most) with its message and
+    traceback.
     Raises ValueError if `func` is not callable.
 
     >>> import numpy as np

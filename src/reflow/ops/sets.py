@@ -8,7 +8,7 @@ import numpy as np
 
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape, unknown_shape
-from reflow.graph.checks import fail, require
+from reflow.graph.checks import fail
 from reflow.graph.composite import IndexedSlices, SparseTensor, SparseTensorValue
 from reflow.graph.constant import constant_value
 from reflow.graph.graph import emit
@@ -27,17 +27,14 @@ def first_occurrences(values: np.ndarray, axis: int = 0) -> tuple[np.ndarray, np
     rows = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
     keys: dict[Any, int] = {}
     numbers = np.empty(len(rows), np.int64)
-    simple = rows.tolist() if values.dtype == object else [r.tobytes() for r in np.ascontiguousarray(rows)]
-    for i, row in enumerate(simple):
-        numbers[i] = keys.setdefault(tuple(row) if isinstance(row, list) else row, len(keys))
+    for i, row in enumerate(rows.tolist()):  # Python's numbers: 0.0 is -0.0, and no NaN is another
+        numbers[i] = keys.setdefault(tuple(row), len(keys))
     first = np.zeros(len(keys), np.int64)
     first[numbers[::-1]] = np.arange(len(rows))[::-1]
     return np.take(values, first, axis=axis), numbers, np.bincount(numbers, minlength=len(keys))
 
 
 def _distinct(values: np.ndarray, axis: int, dtype: dtypes.DType, counted: bool) -> tuple[Any, ...]:
-    if values.dtype.kind in "fV" and values.dtype != object:
-        values = values + values.dtype.type(0)  # -0.0 is 0.0
     chosen, numbers, counts = first_occurrences(values, axis)
     results = (chosen, numbers.astype(dtype.as_numpy_dtype), counts.astype(dtype.as_numpy_dtype))
     return results if counted else results[:2]
@@ -294,9 +291,9 @@ def searchsorted(
 
 
 def _unravel_kernel(xp: Any, indices: Any, dims: Any) -> Any:
-    total = int(np.prod(dims))
-    require(xp, xp.all((indices >= 0) & (indices < total)), "index is out of bound as with dims: {}", indices)
-    return xp.stack([x.astype(indices.dtype) for x in xp.unravel_index(indices, tuple(dims.tolist()))])
+    strides = np.cumprod([1, *dims[:0:-1].tolist()])[::-1]
+    parts = [indices // stride % size for stride, size in zip(strides.tolist(), dims.tolist(), strict=True)]
+    return xp.stack(parts).astype(indices.dtype)
 
 
 def _unravel_shape(node: Any) -> TensorShape:

@@ -99,10 +99,8 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
 
 def _expand_dims_shape(node: Any) -> TensorShape:
     sizes, axis = node.inputs[0].shape.ints, constant_value(node.inputs[1])
-    if sizes is None:
+    if sizes is None or axis is None:
         return unknown_shape()
-    if axis is None:
-        return unknown_shape(len(sizes) + 1)
     at, ndims = int(np.ravel(axis)[0]), len(sizes) + 1
     if not -ndims <= at < ndims:
         raise ValueError(f"dim {at} not in the interval [{-ndims}, {ndims - 1}].")

@@ -85,7 +85,9 @@ def as_string(
     elif kind in "iu":
         found = [(pattern + "d") % v for v in values.reshape(-1).tolist()]
     else:
-        pattern += (f".{precision}" if precision > -1 else "") + ("g" if shortest else "e" if scientific else "f")
+        pattern += (f".{precision}" if precision > -1 else "") + (
+            "g" if shortest else "e" if scientific else "f"
+        )
         found = [_float_text(pattern, v) for v in values.reshape(-1).tolist()]
     return texts((t.encode() for t in found), values.shape)
 
@@ -112,9 +114,7 @@ def _check_format(type_name: str, kind: str, precision: int, exponents: tuple[bo
 
 
 _INTEGER = re.compile(rb"\s*-?\d+\s*\Z")
-_FLOAT = re.compile(
-    rb"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|nan|0x[0-9a-f]+)\s*\Z", re.IGNORECASE
-)
+_FLOAT = re.compile(rb"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|nan|0x[0-9a-f]+)\s*\Z", re.IGNORECASE)
 
 
 def string_to_number(ctx: Any, strings: Any, *, out_type: dtypes.DType) -> np.ndarray:
@@ -152,7 +152,9 @@ def string_length(ctx: Any, strings: Any, *, unit: str) -> np.ndarray:
 
 def substr(ctx: Any, strings: Any, pos: np.ndarray, length: np.ndarray, *, unit: str) -> np.ndarray:
     if np.shape(pos) != np.shape(length):
-        fail(f"pos and len should have the same shape, got: {list(np.shape(pos))} vs. {list(np.shape(length))}")
+        fail(
+            f"pos and len should have the same shape, got: {list(np.shape(pos))} vs. {list(np.shape(length))}"
+        )
     array = np.asarray(strings, object)
     shape = np.broadcast_shapes(array.shape, np.shape(pos))
     rows = zip(*(flat(np.broadcast_to(x, shape)) for x in (array, pos, length)), strict=True)
@@ -228,7 +230,11 @@ def reduce_join(ctx: Any, strings: Any, axes: np.ndarray, *, keep_dims: bool, se
     if not reduced:
         return array.copy()
     shape = [array.shape[i] for i in kept]
-    rows = array.transpose(kept + reduced[::-1]).reshape(*shape, -1) if array.size else np.empty((*shape, 0), object)
+    rows = (
+        array.transpose(kept + reduced[::-1]).reshape(*shape, -1)
+        if array.size
+        else np.empty((*shape, 0), object)
+    )
     joined = [separator.encode().join(rows[i].tolist()) for i in np.ndindex(*shape)]
     out = [1 if i in reduced else d for i, d in enumerate(array.shape)] if keep_dims else shape
     return texts(joined, out)
@@ -261,7 +267,7 @@ def unsorted_segment_join(
 
 @functools.lru_cache(maxsize=256)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern in RE2's syntax, for text that stands for UTF-8. InvalidArgumentError when it is malformed."""
+    """A pattern in RE2's syntax, for decoded text. InvalidArgumentError when it is malformed."""
     own = re.sub(r"\[:(\^?)(\w+):\]", _posix_class, pattern).replace("\\z", "\\Z")
     try:
         return re.compile(own, re.ASCII)
@@ -281,7 +287,7 @@ def _text(data: bytes) -> str:
 
 
 def _rewriter(rewrite: str, groups: int) -> Callable[[re.Match[str]], str]:
-    """RE2's rewrites: `\\1` is a group, `\\0` the whole match, `\\\\` a backslash; what follows anything else is lost."""
+    """RE2's rewrites: `\\1` is a group, `\\0` the match, `\\\\` a backslash; anything else ends the text."""
     parts: list[str | int] = []
     for part in re.findall(r"\\.?|[^\\]+", rewrite, re.DOTALL):
         if part[0] != "\\" or part == "\\\\":
@@ -304,7 +310,9 @@ def regex_replace(ctx: Any, strings: Any, pattern: Any, rewrite: Any, *, replace
     )
 
 
-def static_regex_replace(ctx: Any, strings: Any, *, pattern: str, rewrite: str, replace_global: bool) -> np.ndarray:
+def static_regex_replace(
+    ctx: Any, strings: Any, *, pattern: str, rewrite: str, replace_global: bool
+) -> np.ndarray:
     expression = compiled(pattern)
     replace, count = _rewriter(rewrite, expression.groups), 0 if replace_global else 1
     found = (_substituted(expression, replace, _text(x), count) for x in flat(strings))
@@ -374,7 +382,10 @@ def decode_raw(ctx: Any, strings: Any, *, out_type: dtypes.DType, little_endian:
                 f"but element {i} has size {size} != {len(item)}"
             )
     if size % dtype.itemsize:
-        fail(f"Input to DecodeRaw has length {size} that is not a multiple of {dtype.itemsize}, the size of {out_type.name}")
+        fail(
+            f"Input to DecodeRaw has length {size} that is not a multiple of {dtype.itemsize}, "
+            f"the size of {out_type.name}"
+        )
     stored = dtype if dtype.kind == "b" else dtype.newbyteorder("<" if little_endian else ">")
     found = np.frombuffer(b"".join(items), stored).astype(dtype)
     return found.reshape(*np.shape(strings), size // dtype.itemsize)

@@ -62,7 +62,7 @@ def string_to_number(
     name: str | None = None,
     input: Any = None,  # noqa: A002
 ) -> Tensor:
-    """Strings as numbers of type float32, float64, int32 or int64. `input` is a newer name of `string_tensor`.
+    """Strings as numbers: float32, float64, int32 or int64. `input` is a newer name of `string_tensor`.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -272,7 +272,7 @@ def strings_split(
     source: Any = None,
     name: str | None = None,
 ) -> SparseTensor:
-    """The pieces of a vector of strings, as Python's `split` gives them, a sparse matrix with a row for each string.
+    """The pieces of a vector of strings, as of Python's `split`, a sparse matrix with a row for each string.
 
     Args:
         input: strings, of shape [n].

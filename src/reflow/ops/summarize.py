@@ -24,7 +24,7 @@ def summarize(value: np.ndarray, limit: int) -> str:
 
 
 def _rows(array: np.ndarray, left: int) -> str:
-    """The first `left` elements, each row of the last axis in brackets; below the first axis a cut row says so."""
+    """The first `left` elements, each row in brackets; below the first axis a cut row says so."""
     text = ""
     for row in array:
         if left <= 0:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from reflow.base import errors
+from reflow.graph.branches import DEAD
 from reflow.graph.checks import CheckFailed
 from reflow.graph.node import Operation
 from reflow.graph.registry import Rule
@@ -35,6 +36,7 @@ class Step:
     writes: tuple[int, ...] = ()  # slots that it changes
     after: set[int] = field(default_factory=set)  # positions of the steps it must follow
     several: bool = False  # the kernel returns a tuple
+    conditional: bool = False  # some input may be of a branch that is not taken
 
     @functools.cached_property
     def concrete(self) -> Callable[..., Any]:
@@ -74,6 +76,10 @@ def evaluate(steps: list[Step], env: list[Any]) -> None:
 
 def _evaluate(steps: list[Step], env: list[Any]) -> None:
     for step in steps:
+        if step.conditional and any(env[i] is DEAD for i in step.inputs):
+            for i in step.outputs:
+                env[i] = DEAD
+            continue
         try:
             result = step.concrete(*[env[i] for i in step.inputs])
         except Exception as error:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from reflow.base import errors
+from reflow.graph.branches import SWITCHES
 from reflow.graph.node import Operation, Tensor
 from reflow.graph.registry import Rule, rule
 from reflow.runtime.evaluate import Step, evaluate
@@ -19,7 +20,7 @@ from reflow.runtime.store import slot_name, slot_node
 
 # Ops that take a slot whether or not it has content yet.
 OPTIONAL_CONTENT = frozenset(
-    ("Assign", "IsVariableInitialized", "AssignVariableOp", "VarIsInitializedOp", "DestroyResourceOp")
+    ("Assign", "IsVariableInitialized", "AssignVariableOp", "VarIsInitializedOp", "DestroyResourceOp", *SWITCHES)
 )
 FOLD_LIMIT = 1 << 16  # elements: larger results of constants are computed in the run
 

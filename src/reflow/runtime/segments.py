@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.graph.branches import MERGES, SWITCHES
 from reflow.graph.registry import rule
 from reflow.runtime.evaluate import Step
 from reflow.runtime.plan import Plan
@@ -52,7 +53,9 @@ def static_sources(plan: Plan) -> set[int]:
     sources: dict[int, Sources] = {i: frozenset() for i in plan.constants}
     sources.update({i: frozenset((i,)) for i in plan.feed_places})
     static: set[int] = set()
+    conditional: set[int] = set()
     for step in plan.steps:
+        _mark_branches(step, conditional)
         step.host = step.host or _has_host_type(step)
         for position in [] if step.host else static_positions(step):
             shift = 1 if step.rule.state is not None and position >= 0 else 0
@@ -66,6 +69,16 @@ def static_sources(plan: Plan) -> set[int]:
         known = _united(step, sources)
         sources.update(dict.fromkeys(step.outputs, known))
     return static
+
+
+def _mark_branches(step: Step, conditional: set[int]) -> None:
+    """Steps between a Switch and its Merge run on the host, which skips those of the branch not taken."""
+    if step.node.type in MERGES:
+        return
+    step.conditional = any(i in conditional for i in step.inputs)
+    if step.conditional or step.node.type in SWITCHES:
+        step.host = True
+        conditional.update(step.outputs)
 
 
 def static_positions(step: Step) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from reflow.graph.branches import SWITCHES
 from reflow.graph.node import Operation, Tensor
 from reflow.graph.registry import rule
 
@@ -54,7 +55,7 @@ def slot_node(tensor: Tensor) -> Operation | None:
         own = rule(node.type)
         if own is not None and own.slot is not None:
             return node
-        source = _passed_through(node)
+        source = None if node.type in SWITCHES else _passed_through(node)
         if source is None:
             return None
         tensor = source

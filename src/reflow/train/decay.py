@@ -1,7 +1,7 @@
-"""Learning rates that depend on the step. Each function makes the nodes of one scalar, computed anew in each run.
+"""Learning rates that depend on the step. Each function makes one scalar, computed anew in each run.
 
-Where TensorFlow branches on a value of the step, both values are computed here and one is selected: they are scalars,
-and a branch would cost more than either.
+Where TensorFlow branches on a value of the step, both values are computed here and one is selected: they are
+scalars, and a branch would cost more than either.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def exponential_decay(
         global_step: the step, a number, tensor or variable.
         decay_steps: the steps in which the rate is multiplied by `decay_rate` once.
         decay_rate: the factor.
-        staircase: whether the exponent is rounded down, so that the rate changes every `decay_steps` steps only.
+        staircase: whether the exponent is rounded down, so that the rate changes every `decay_steps` steps
+            only.
         name: the operation's name.
 
     >>> import reflow as tf
@@ -134,7 +135,8 @@ def polynomial_decay(
         learning_rate, global_step, decay_steps: as of `exponential_decay`.
         end_learning_rate: the last rate.
         power: the power of the part of the steps still to go; 1 gives a straight line.
-        cycle: whether `decay_steps` is doubled, tripled ... when it is passed; else the rate stays at its end.
+        cycle: whether `decay_steps` is doubled, tripled ... when it is passed; else the rate stays at its
+            end.
         name: the operation's name.
 
     >>> import reflow as tf
@@ -238,7 +240,7 @@ def cosine_decay_restarts(
 
 
 def _restarts(passed: Tensor, longer: Tensor) -> list[Tensor]:
-    """How many falls are done, and the part of the present one that is; `passed` is in lengths of the first."""
+    """How many falls are done, and which part of the present one; `passed` is in lengths of the first."""
     even = equal(longer, 1.0)
     with name_scope("cond"):
         count = floor(passed)
@@ -259,7 +261,7 @@ def linear_cosine_decay(
     beta: Any = 0.001,
     name: str | None = None,
 ) -> Tensor:
-    """`learning_rate * ((alpha + line) * wave + beta)`: a straight line to 0 in `decay_steps` steps, times a cosine.
+    """`learning_rate * ((alpha + line) * wave + beta)`: a line to 0 in `decay_steps`, times a cosine.
 
     Args:
         learning_rate, global_step, decay_steps: as of `exponential_decay`.
@@ -323,7 +325,7 @@ def _line_and_wave(done: Tensor, line: Tensor, periods: Tensor, alpha: Tensor, b
 
 
 def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = None) -> Tensor:
-    """The first value up to the first boundary (inclusive), the second from there to the second one, and so on.
+    """The first value up to and with the first boundary, the second from there to the second, and so on.
 
     Args:
         x: the step, a scalar number, tensor or variable.
@@ -331,8 +333,8 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = 
         values: n + 1 numbers or tensors of one type.
         name: the name scope.
 
-    Raises ValueError for boundaries or values of other types or numbers; the result fails with InvalidArgumentError
-    when boundaries that are not known while building turn out not to increase.
+    Raises ValueError for boundaries or values of other types or numbers; the result fails with
+    InvalidArgumentError when boundaries that are not known while building turn out not to increase.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -378,7 +380,7 @@ def _increase(limits: list[Tensor]) -> bool:
 
 
 def _case(cases: list[tuple[Tensor, Tensor]], default: Tensor, exclusive: bool) -> Tensor:
-    """The value of the first condition that holds. Unless they are known to exclude each other, they are checked to."""
+    """The value of the first condition that holds. Unless known to, they are checked to be exclusive."""
     with name_scope("case"):
         at_most_one = _at_most_one([condition for condition, _ in cases])
         with control_dependencies([] if exclusive else [at_most_one]):
@@ -401,5 +403,3 @@ def _at_most_one(conditions: list[Tensor]) -> Any:
     names = ", ".join(c.name for c in conditions)
     message = f"Input error: exclusive=True: more than 1 conditions ({names}) evaluated as True:"
     return Assert(fits, [message, packed], summarize=len(conditions))
-
-

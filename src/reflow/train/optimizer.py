@@ -7,7 +7,7 @@ from typing import Any
 
 from reflow.autodiff import gradients
 from reflow.base import dtypes
-from reflow.graph.composite import IndexedSlices
+from reflow.graph.composite import IndexedSlices, convert_to_tensor_or_indexed_slices
 from reflow.graph.graph import (
     GraphKeys,
     Tensor,
@@ -25,6 +25,7 @@ from reflow.model.variable_base import Variable
 from reflow.model.variables import trainable_variables
 from reflow.ops.control import group
 from reflow.ops.control import tuple as gated
+from reflow.platform import nest
 from reflow.train import slots
 
 VALID_TYPES = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
@@ -134,30 +135,22 @@ class Optimizer:
     def _variables_of(self, var_list: Any) -> list[Any]:
         if var_list is None:
             return trainable_variables() + get_collection(GraphKeys.TRAINABLE_RESOURCE_VARIABLES)
-        flat, todo = [], [var_list]
-        while todo:
-            item = todo.pop(0)
-            if isinstance(item, dict):
-                todo[:0] = [item[k] for k in sorted(item)]
-            elif isinstance(item, Iterable) and not isinstance(item, (Variable, Tensor)):
-                todo[:0] = list(item)
-            else:
-                flat.append(item)
-        return flat
+        return nest.flatten(var_list)
 
     def apply_gradients(self, grads_and_vars: Any, global_step: Any = None, name: str | None = None) -> Any:
         """An operation that applies pairs (gradient, variable), and then adds one to `global_step`.
 
         Raises:
             ValueError: there is no pair, or no gradient in any.
-            TypeError: a gradient is not a tensor, or a variable is not one.
+            TypeError: a gradient cannot be a tensor.
+            NotImplementedError: a variable is not one.
         """
         pairs = [(_as_gradient(g), v) for g, v in grads_and_vars]
         if not pairs:
             raise ValueError("No variables provided.")
         for _, v in pairs:
-            if not isinstance(v, Variable):
-                raise TypeError(f"Variable must be a tf.Variable: {v!r}")
+            if isinstance(_target(v), Tensor) and not isinstance(v, Variable):
+                raise NotImplementedError("Trying to update a Tensor ", v)
         variables = [v for g, v in pairs if g is not None]
         if not variables:
             raise ValueError(f"No gradients provided for any variable: {[str(v) for _, v in pairs]}.")
@@ -182,7 +175,7 @@ class Optimizer:
             return _operation(self._finish(updates, scope))
         with control_dependencies([self._finish(updates, "update")]), colocate_with(global_step):
             if is_resource_variable(global_step):
-                one = convert_to_tensor(1, dtype=global_step.dtype, name="value")
+                one = convert_to_tensor(1, dtype=global_step.dtype)
                 return emit("AssignAddVariableOp", global_step.handle, one, name=scope)
             return emit("AssignAdd", global_step._ref(), 1, name=scope).op
 
@@ -205,7 +198,7 @@ class Optimizer:
 
     def get_slot(self, var: Any, name: str) -> Any:
         """The slot `name` of a variable, or None when it has none of that name."""
-        return self._slots.get(name, {}).get(var)
+        return self._slots.get(name, {}).get(_var_key(var))
 
     def get_slot_names(self) -> list[str]:
         """The names of the slots, sorted."""
@@ -214,7 +207,7 @@ class Optimizer:
     def variables(self) -> list[Any]:
         """The optimizer's own variables in the default graph, sorted by name."""
         graph = get_default_graph()
-        own = [v for v in self._non_slot_dict.values() if v.graph is graph]
+        own = [v for v in self._non_slot_variables() if v.graph is graph]
         own += [v for named in self._slots.values() for v in named.values() if v.graph is graph]
         return sorted(own, key=lambda v: v.name)
 
@@ -223,23 +216,26 @@ class Optimizer:
 
     def _get_or_make_slot(self, var: Any, val: Any, slot_name: str, op_name: str) -> Any:
         named = self._slot_dict(slot_name)
-        if var not in named:
-            named[var] = slots.create_slot(var, val, op_name)
-        return named[var]
+        key = _var_key(var)
+        if key not in named:
+            named[key] = slots.create_slot(var, val, op_name)
+        return named[key]
 
     def _get_or_make_slot_with_initializer(
         self, var: Any, initializer: Any, shape: Any, dtype: Any, slot_name: str, op_name: str
     ) -> Any:
         named = self._slot_dict(slot_name)
-        if var not in named:
-            named[var] = slots.create_slot_with_initializer(var, initializer, shape, dtype, op_name)
-        return named[var]
+        key = _var_key(var)
+        if key not in named:
+            named[key] = slots.create_slot_with_initializer(var, initializer, shape, dtype, op_name)
+        return named[key]
 
     def _zeros_slot(self, var: Any, slot_name: str, op_name: str) -> Any:
         named = self._slot_dict(slot_name)
-        if var not in named:
-            named[var] = slots.create_zeros_slot(var, op_name)
-        return named[var]
+        key = _var_key(var)
+        if key not in named:
+            named[key] = slots.create_zeros_slot(var, op_name)
+        return named[key]
 
     def _create_non_slot_variable(self, initial_value: Any, name: str, colocate_with: Any) -> Any:
         """A variable of the optimizer's own, placed with one that it trains; made once for each graph."""
@@ -255,6 +251,10 @@ class Optimizer:
 
     def _get_non_slot_variable(self, name: str, graph: Any = None) -> Any:
         return self._non_slot_dict.get((name, graph or get_default_graph()))
+
+    def _non_slot_variables(self) -> Any:
+        """The optimizer's variables that belong to no variable that it trains."""
+        return self._non_slot_dict.values()
 
     # What subclasses give
 
@@ -307,19 +307,24 @@ def _operation(step: Any) -> Any:
 
 
 def _target(variable: Any) -> Any:
-    """What the gradient of a variable is taken with respect to: its reference or its handle."""
+    """What the gradient of a variable is taken with respect to: its reference or its handle; a tensor stands for itself."""
     if isinstance(variable, Variable):
         return variable.handle if is_resource_variable(variable) else variable._ref()
     if isinstance(variable, Tensor):
-        raise NotImplementedError("Trying to update a Tensor ", variable)
-    raise TypeError(f"Argument is not a tf.Variable: {variable!r}")
+        return variable
+    raise NotImplementedError("Trying to optimize unsupported type ", variable)
+
+
+def _var_key(var: Any) -> tuple[Any, str]:
+    """What stands for a variable among the slots: its graph and name, which a variable found again shares."""
+    return var.op.graph, var.op.name
 
 
 def _as_gradient(grad: Any) -> Any:
-    if grad is None or isinstance(grad, IndexedSlices):
-        return grad
+    if grad is None:
+        return None
     try:
-        return convert_to_tensor(grad)
+        return convert_to_tensor_or_indexed_slices(grad)
     except TypeError:
         raise TypeError(f"Gradient must be convertible to a Tensor or IndexedSlices, or None: {grad!r}") from None
 

@@ -10,13 +10,14 @@ from reflow.base import dtypes
 from reflow.graph.graph import colocate_with, convert_to_tensor, emit
 from reflow.model.initializers import zeros_initializer
 from reflow.model.resource_variables import is_resource_variable
+from reflow.model.variable_base import Variable
 from reflow.model.variable_scope import get_variable, get_variable_scope, variable_scope
 
 
 @contextlib.contextmanager
 def _slot_scope(primary: Any, name: str, colocated: bool) -> Iterator[None]:
     """The scope of a slot, `<variable>/<slot>`, with partitioners off: a slot is of one piece."""
-    with variable_scope(None, f"{primary.op.name}/{name}"), contextlib.ExitStack() as stack:
+    with variable_scope(None, f"{_name_of(primary)}/{name}"), contextlib.ExitStack() as stack:
         if colocated:
             stack.enter_context(colocate_with(primary))
         scope = get_variable_scope()
@@ -26,16 +27,28 @@ def _slot_scope(primary: Any, name: str, colocated: bool) -> Iterator[None]:
         yield
 
 
+def _name_of(primary: Any) -> str:
+    return str(primary._shared_name if isinstance(primary, Variable) else primary.op.name)
+
+
 def _slot_variable(primary: Any, initializer: Any, validate_shape: bool, shape: Any, dtype: Any) -> Any:
-    return get_variable(
+    slot = get_variable(
         "",
         initializer=initializer,
         trainable=False,
         use_resource=is_resource_variable(primary),
-        shape=shape,
+        shape=shape if callable(initializer) else None,  # a tensor has its own
         dtype=dtype,
         validate_shape=validate_shape,
     )
+    part = primary._get_save_slice_info() if isinstance(primary, Variable) else None
+    if part is not None and slot.shape.ndims != 0:
+        n = slot.shape.ndims
+        name = f"{part.full_name}/{slot.name[len(primary.op.name) + 1 : -1]}"
+        slot._set_save_slice_info(
+            type(part)(name, part.full_shape[:n], part.var_offset[:n], part.var_shape[:n])
+        )
+    return slot
 
 
 def create_slot(primary: Any, val: Any, name: str, colocate_with_primary: bool = True) -> Any:
