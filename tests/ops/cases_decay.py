@@ -61,20 +61,30 @@ rows.error(
 # --- moving averages ------------------------------------------------------------------------------
 
 
-def averaged(tf, after, resource, **keywords):
-    """A variable that moves by 1 in each step, and its average."""
+def averaged(tf, resource, **keywords):
+    """A variable that moves by 1 in each step, and its average, updated before."""
     x = tf.Variable([1.0, 2.0], name="x", use_resource=resource)
     average = tf.train.ExponentialMovingAverage(0.75, **keywords)
+    with tf.control_dependencies([average.apply([x])]):
+        moved = x.assign_add([1.0, 1.0])
+    with tf.control_dependencies([moved]):
+        return average.average(x).read_value()
+
+
+def averaged_after(tf, resource):
+    """The same, updated after: what programs do around an optimizer's step."""
+    x = tf.Variable([1.0, 2.0], name="x", use_resource=resource)
+    average = tf.train.ExponentialMovingAverage(0.75)
     with tf.control_dependencies([x.assign_add([1.0, 1.0])]):
         update = average.apply([x])
     with tf.control_dependencies([update]):
-        return tf.identity(average.average(x).read_value() if after else x.read_value())
+        return average.average(x).read_value()
 
 
 def averaged_tensor(tf, x, **keywords):
     average = tf.train.ExponentialMovingAverage(0.75, **keywords)
     with tf.control_dependencies([average.apply([x])]):
-        return tf.identity(average.average(x))
+        return average.average(x).read_value()
 
 
 OPTIONS = {
@@ -83,10 +93,9 @@ OPTIONS = {
     "nodes": "the initial value of a slot is a condition in TensorFlow 1.15",
 }
 for kind, is_resource in (("reference", False), ("resource", True)):
-    rows.case(f"average_{kind}", lambda tf, r=is_resource: averaged(tf, True, r), **OPTIONS)
-    rows.case(
-        f"average_{kind}_counted", lambda tf, r=is_resource: averaged(tf, True, r, num_updates=5), **OPTIONS
-    )
+    rows.case(f"average_{kind}_after", lambda tf, r=is_resource: averaged_after(tf, r), **OPTIONS)
+    rows.case(f"average_{kind}", lambda tf, r=is_resource: averaged(tf, r), **OPTIONS)
+    rows.case(f"average_{kind}_counted", lambda tf, r=is_resource: averaged(tf, r, num_updates=5), **OPTIONS)
 rows.case("average_tensor", averaged_tensor, x=given([1.0, 2.0]), unknown="it needs a shape", **OPTIONS)
 rows.case(
     "average_tensor_debiased",

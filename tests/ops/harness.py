@@ -15,9 +15,9 @@ class Built:
     text of results that are no tensors; ``nodes``: what the build added to the graph; ``feed``: the feed.
     """
 
-    def __init__(self, tf, row, how="known", double=False):
+    def __init__(self, tf, row, how="known", double=False, graph=None):
         self.tf, self.row, self.double = tf, row, double
-        self.graph = tf.Graph()
+        self.graph = graph or tf.Graph()
         self.tensors, self.operations, self.python = [], [], []
         values = row.values()
         if double:

@@ -29,8 +29,8 @@ base.protos
 autodiff
   . python.framework.ops: NoGradient=no_gradient NotDifferentiable=no_gradient RegisterGradient no_gradient
   . python.ops.gradients python.ops.gradients_impl: gradients hessians
-  .: UnconnectedGradients
-  . python.ops.gradients: AggregationMethod
+  . python.ops.gradients python.ops.gradients_impl: AggregationMethod UnconnectedGradients
+  python.framework.ops: get_gradient_function=gradient_function
 base.dtypes
   . dtypes python.framework.dtypes: DType as_dtype bfloat16 bool complex128 complex64 double=float64 float16
       float32 float64 half=float16 int16 int32 int64 int8 qint16 qint32 qint8 quint16 quint8 resource string

@@ -1,6 +1,10 @@
 """Variables, initializers, layers; training, saving, summaries and data."""
 
 TABLE = """
+model.custom_gradient
+  . python.ops.custom_gradient: custom_gradient
+model.gradient_checker
+  test python.ops.gradient_checker: compute_gradient compute_gradient_error
 model.global_step -> python.training.training_util
   train: assert_global_step create_global_step get_global_step get_or_create_global_step global_step
 model.initializers -> python.ops.init_ops
@@ -63,6 +67,7 @@ train.moving_average -> python.training.moving_averages
   -: assign_moving_average weighted_moving_average
 train.optimizer
   train python.training.optimizer: Optimizer
+  python.training.optimizer: _deduplicate_indexed_slices=unique_rows
 train.optimizers
   train python.training.adadelta: AdadeltaOptimizer
   train python.training.adagrad: AdagradOptimizer

@@ -65,12 +65,12 @@ def _python_array(array: np.ndarray, value: Any, leaf: Any, dtype: dtypes.DType 
         if dtype.is_integer and array.size:
             _check_range(array, dtype)
         return array.astype(dtype.as_numpy_dtype, copy=False)
-    if isinstance(leaf, (np.generic, np.ndarray)) and not isinstance(value, (float, int)):
+    if isinstance(value, np.generic):
         return array
-    if array.size == 0 or array.dtype.kind == "f":
+    if array.size == 0 or array.dtype == np.float64:
         return array.astype(np.float32)
-    if array.dtype.kind in "iu":
-        fits = array.size == 0 or (array.min() >= -(2**31) and array.max() < 2**31)
+    if array.dtype == np.int64:
+        fits = array.min() >= -(2**31) and array.max() < 2**31
         return array.astype(np.int32 if fits else np.int64)
     return array
 
@@ -166,6 +166,8 @@ def fill_to(array: np.ndarray, shape: TensorShape, verify: bool) -> np.ndarray:
         return array.reshape(target)
     if verify:
         raise TypeError(f"Expected Tensor's shape: {target}, got {array.shape}.")
+    if wanted == 0 and array.size <= 1:
+        return array.reshape(-1)[:0].reshape(target)
     if array.size > wanted:
         raise ValueError(f"Too many elements provided. Needed at most {wanted}, but received {array.size}")
     if array.size == 0:

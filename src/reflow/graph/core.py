@@ -10,7 +10,7 @@ from typing import Any
 from reflow.base import dtypes, errors
 from reflow.base.shape import TensorShape, as_shape, unknown_shape
 from reflow.graph import graphdef, registry, scopes
-from reflow.graph.binding import Binding
+from reflow.graph.binding import Binding, default_value
 from reflow.graph.constant import make_constant
 from reflow.graph.conversion import convert, holds_tensor, pack_nested
 from reflow.graph.device import merged
@@ -153,7 +153,7 @@ class Graph:
         found: dict[Operation, None] = {}
         sources = {t.op for t in inputs}
         for block in self._control_stack:
-            if not sources & block.seen and not sources & set(block.ops):
+            if not sources & block.seen:
                 found.update(dict.fromkeys(o for o in block.ops if o not in sources))
         return list(found)
 
@@ -183,6 +183,10 @@ class Graph:
     ) -> Operation:
         """Add an operation of any type; `attrs` may hold AttrValue messages. The low-level form of `emit`."""
         plain = {k: self.plain_attr(v) for k, v in (attrs or {}).items()}
+        definition = registry.definition(op_type)
+        for attribute in definition.attrs.values() if definition is not None else ():
+            if attribute.has_default:
+                plain.setdefault(attribute.name, default_value(attribute))
         op = self.add(op_type, list(inputs), plain, name or op_type)
         if dtypes is not None and not op.outputs:
             op.outputs = [Tensor(op, i, d) for i, d in enumerate(dtypes)]

@@ -271,8 +271,8 @@ def slice_tensor(graph: Any, tensor: Any, key: Any) -> Any:
     boolean = getattr(key, "dtype", None)
     if boolean is not None and boolean in (np.bool_, dtypes.bool) and getattr(key, "ndim", 1) != 0:
         raise TypeError("A boolean mask is not an index here: use tf.boolean_mask(tensor, mask)")
+    spec = SliceSpec(key)  # the `+ 1` after an index that is a tensor stays outside of the scope
     with graph.name_scope("strided_slice") as scope:
-        spec = SliceSpec(key)
         packed = [graph.pack(part, name="stack") for part in (spec.begin, spec.end, spec.strides)]
         if len({p.dtype.base_dtype for p in packed}) > 1:
             packed = [

@@ -458,8 +458,8 @@ def is_non_decreasing(x: Any, name: str | None = None) -> Tensor:
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
-    ...     print(sess.run([tf.is_non_decreasing([1, 1, 2]), tf.is_non_decreasing([[1, 3], [2, 4]])]))
-    [True, False]
+    ...     print(sess.run(tf.is_non_decreasing([1, 1, 2])), sess.run(tf.is_non_decreasing([[1, 3], [2, 4]])))
+    True False
     """
     return _ordered("is_non_decreasing", "LessEqual", x, name)
 
@@ -469,7 +469,7 @@ def is_strictly_increasing(x: Any, name: str | None = None) -> Tensor:
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
-    ...     print(sess.run([tf.is_strictly_increasing([1, 1, 2]), tf.is_strictly_increasing([3])]))
-    [False, True]
+    ...     print(sess.run(tf.is_strictly_increasing([1, 1, 2])), sess.run(tf.is_strictly_increasing([3])))
+    False True
     """
     return _ordered("is_strictly_increasing", "Less", x, name)

@@ -44,6 +44,16 @@ def _matmul_kernel(xp: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: b
     return product(xp, x, y)
 
 
+def _matmul_xla(jnp: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
+    """The product by contracted axes: a transposition before the product costs XLA a copy for thin matrices."""
+    import jax
+
+    axes = (0 if transpose_a else 1, 1 if transpose_b else 0)
+    fits = np.ndim(a) == np.ndim(b) == 2 and np.shape(a)[axes[0]] == np.shape(b)[axes[1]]
+    require(jnp, fits, "Matrix size-incompatible: In[0]: {}, In[1]: {}", mats.shown(a), mats.shown(b))
+    return jax.lax.dot_general(jnp.asarray(a), jnp.asarray(b), (((axes[0],), (axes[1],)), ((), ())))
+
+
 def _sparse_matmul_kernel(xp: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
     single = np.float32
     return _matmul_kernel(
@@ -150,7 +160,7 @@ register("BatchMatMul", shape=_batch_shape, kernel=_batch_kernel, gradient=_batc
 register("BatchMatMulV2", shape=_batch_shape, kernel=_batch_kernel, gradient=_broadcasting_gradient)
 
 
-@op("MatMul", shape=_matmul_shape, kernel=_matmul_kernel, gradient=_matmul_gradient)
+@op("MatMul", shape=_matmul_shape, kernel=_matmul_kernel, xla=_matmul_xla, gradient=_matmul_gradient)
 def matmul(
     a: Any,
     b: Any,

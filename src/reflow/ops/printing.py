@@ -21,7 +21,7 @@ from reflow.ops.summarize import summarize as summary
 from reflow.ops.summarize import summarize_ends
 from reflow.platform import logging, nest
 
-_LOG_LEVELS = {
+_LOG_LEVELS: dict[str, tuple[Any, ...]] = {  # the level first, then the functions
     "log(info)": (logging.INFO, logging.info),
     "log(warning)": (logging.WARN, logging.warning, logging.warn),
     "log(error)": (logging.ERROR, logging.error),
@@ -114,7 +114,7 @@ def string_format(
 
 
 def _print_v2_host(ctx: Any, text: Any, *, output_stream: str, end: str) -> tuple[()]:
-    line = np.asarray(text)[()].decode("utf-8", "replace") + end
+    line = bytes(np.asarray(text).item()).decode("utf-8", "replace") + end
     if output_stream.startswith("file://"):
         with open(output_stream[len("file://") :], "a", encoding="utf-8") as out:
             out.write(line)

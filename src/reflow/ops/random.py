@@ -156,7 +156,7 @@ def shape_tensor(shape: Any) -> Tensor:
 
 
 def _scaled(drawn: Tensor, scale: Any, offset: Any, name: str) -> Tensor:
-    return emit("Add", drawn * scale, offset, name=name)  # type: ignore[no-any-return]
+    return emit("AddV2", drawn * scale, offset, name=name)  # type: ignore[no-any-return]
 
 
 def _normal(
@@ -252,7 +252,7 @@ def random_uniform(
         size = shape_tensor(shape)
         low = convert_to_tensor(minval, dtype, name="min")
         high = convert_to_tensor(maxval, dtype, name="max")
-        seeds = dict(zip(("seed", "seed2"), get_seed(seed), strict=True))
+        seeds: dict[str, Any] = dict(zip(("seed", "seed2"), get_seed(seed), strict=True))
         if dtype.is_integer:
             return emit("RandomUniformInt", size, low, high, name=scope, **seeds)  # type: ignore[no-any-return]
         units = emit("RandomUniform", size, dtype=dtype, **seeds)

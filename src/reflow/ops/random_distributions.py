@@ -1,4 +1,4 @@
-"""Random numbers of other distributions, as TensorFlow draws them: bounded normals, classes, gamma, Poisson."""
+"""Random numbers of more distributions, as TensorFlow draws them: bounded normal, classes, gamma, Poisson."""
 
 from __future__ import annotations
 

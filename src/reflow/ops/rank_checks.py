@@ -51,7 +51,7 @@ def _check_rank(
         data = [*start, "Received shape: ", blocks.shape_of(x)]
     for rank in ranks:
         assert_type(rank, dtypes.int32)
-    known = [constant_value(rank) for rank in ranks]
+    known: list[Any] = [constant_value(rank) for rank in ranks]
     if all(k is not None for k in known):
         if any(k.ndim for k in known):
             raise ValueError("Rank must be a scalar.")
@@ -67,7 +67,7 @@ def _check_rank(
 
 
 def _refuse_rank(rule: _RankRule, x: Tensor, ranks: list[int], message: str | None) -> None:
-    if rule.holds(x.shape.ndims, ranks):
+    if rule.holds(x.shape.ndims or 0, ranks):
         return
     wanted = tuple(ranks) if rule is ONE_OF else ranks[0]
     raise ValueError(

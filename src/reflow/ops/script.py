@@ -45,7 +45,7 @@ def _call_host(ctx: Any, *inputs: Any, token: str, Tout: list[dtypes.DType]) -> 
     reference = scopes.process.user_ops.get(token)
     holder = None if reference is None else reference()
     if holder is None:
-        fail(f"callback {token} is not found: the function of a py_func is not part of a saved graph")
+        return fail(f"callback {token} is not found: the function of a py_func is not part of a saved graph")
     results = _called(ctx.node, holder.call, [_argument(x) for x in inputs])
     if len(results) != len(Tout):
         fail(f"{token} returns {len(results)} values, but expects to see {len(Tout)} values.")
@@ -75,7 +75,7 @@ def _raise_as_op_error(node: Operation, error: Exception) -> NoReturn:
     message = f"{type(error).__name__}: {error}\n{lines}"
     for kind, op_error in _ERRORS:
         if isinstance(error, kind):
-            raise op_error(None, node, message) from error
+            raise op_error(None, node, message) from error  # type: ignore[call-arg]
     raise errors.UnknownError(None, node, message) from error
 
 

@@ -297,13 +297,13 @@ def strings_split(
 
 # Searching
 
-for _type, _kernel in (
+for _type, _search in (
     ("RegexReplace", kernels.regex_replace),
     ("StaticRegexReplace", kernels.static_regex_replace),
     ("RegexFullMatch", kernels.regex_full_match),
     ("StaticRegexFullMatch", kernels.static_regex_full_match),
 ):
-    register(_type, shape=shapes.unchanged, host=_kernel, gradient=None)
+    register(_type, shape=shapes.unchanged, host=_search, gradient=None)
 
 
 def regex_replace(
@@ -479,7 +479,7 @@ def string_to_hash_bucket_fast(input: Any, num_buckets: int, name: str | None = 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
     ...     print(sess.run(tf.string_to_hash_bucket_fast(["", "a"], 10)))
-    [3 5]
+    [3 9]
     """
     return emit("StringToHashBucketFast", input, num_buckets=num_buckets, name=name)  # type: ignore[no-any-return]
 

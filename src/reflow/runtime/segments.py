@@ -141,6 +141,22 @@ def _is_small(step: Step) -> bool:
 def cut(plan: Plan) -> list[Segment]:
     """The segments of a plan whose steps are marked as host steps or not."""
     absorb(plan)
+    levels = _levels(plan)
+    while _move_to_host(plan, levels):
+        levels = _levels(plan)
+    segments = [
+        Segment(plan, [s for s, n in zip(plan.steps, levels, strict=True) if n == level], level % 2 == 0)
+        for level in sorted(set(levels))
+    ]
+    later = set(plan.fetched)
+    for segment in reversed(segments):
+        segment.keep(later)
+        later |= set(segment.inputs)
+    return segments
+
+
+def _levels(plan: Plan) -> list[int]:
+    """The segment of each step, by number."""
     levels: list[int] = []
     last_host_effect = -1
     for number, step in enumerate(plan.steps):
@@ -151,15 +167,21 @@ def cut(plan: Plan) -> list[Segment]:
         levels.append(_level(step, [(plan.steps[d], levels[d]) for d in after]))
         if effect:
             last_host_effect = number
-    segments = [
-        Segment(plan, [s for s, n in zip(plan.steps, levels, strict=True) if n == level], level % 2 == 0)
-        for level in sorted(set(levels))
-    ]
-    later = set(plan.fetched)
-    for segment in reversed(segments):
-        segment.keep(later)
-        later |= set(segment.inputs)
-    return segments
+    return levels
+
+
+def _move_to_host(plan: Plan, levels: list[int]) -> bool:
+    """Mark steps that need a static input from another segment, where it is an argument and so not known while tracing."""
+    producer = {i: n for step, n in zip(plan.steps, levels, strict=True) for i in step.outputs}
+    moved = False
+    for step, level in zip(plan.steps, levels, strict=True):
+        for position in [] if step.host else static_positions(step):
+            shift = 1 if step.rule.state is not None and position >= 0 else 0
+            if -len(step.inputs) <= position + shift < len(step.inputs):
+                place = step.inputs[position + shift]
+                step.host = step.host or producer.get(place, level) != level
+        moved = moved or (step.host and level % 2 == 1)
+    return moved
 
 
 def _level(step: Step, before: list[tuple[Step, int]]) -> int:

@@ -48,7 +48,7 @@ def exponential_decay(
     decay_rate: Any,
     staircase: bool = False,
     name: str | None = None,
-) -> Tensor:
+) -> Any:
     """`learning_rate * decay_rate ** (global_step / decay_steps)`.
 
     Args:
@@ -82,7 +82,7 @@ def natural_exp_decay(
     decay_rate: Any,
     staircase: bool = False,
     name: str | None = None,
-) -> Tensor:
+) -> Any:
     """`learning_rate * exp(-decay_rate * global_step / decay_steps)`; arguments as of `exponential_decay`.
 
     >>> import reflow as tf
@@ -101,7 +101,7 @@ def inverse_time_decay(
     decay_rate: Any,
     staircase: bool = False,
     name: str | None = None,
-) -> Tensor:
+) -> Any:
     """`learning_rate / (1 + decay_rate * global_step / decay_steps)`; arguments as of `exponential_decay`.
 
     >>> import reflow as tf
@@ -128,7 +128,7 @@ def polynomial_decay(
     power: Any = 1.0,
     cycle: bool = False,
     name: str | None = None,
-) -> Tensor:
+) -> Any:
     """A rate that goes from `learning_rate` to `end_learning_rate` in `decay_steps` steps.
 
     Args:
@@ -180,7 +180,7 @@ def _raised_cosine(fraction: Any) -> Any:
 
 def cosine_decay(
     learning_rate: Any, global_step: Any, decay_steps: Any, alpha: Any = 0.0, name: str | None = None
-) -> Tensor:
+) -> Any:
     """A rate that falls from `learning_rate` to `alpha * learning_rate` along half a cosine.
 
     Args:
@@ -211,7 +211,7 @@ def cosine_decay_restarts(
     m_mul: Any = 1.0,
     alpha: Any = 0.0,
     name: str | None = None,
-) -> Tensor:
+) -> Any:
     """A rate that falls along half a cosine, again and again ("SGDR", Loshchilov and Hutter, 2016).
 
     Args:
@@ -260,7 +260,7 @@ def linear_cosine_decay(
     alpha: Any = 0.0,
     beta: Any = 0.001,
     name: str | None = None,
-) -> Tensor:
+) -> Any:
     """`learning_rate * ((alpha + line) * wave + beta)`: a line to 0 in `decay_steps`, times a cosine.
 
     Args:
@@ -293,7 +293,7 @@ def noisy_linear_cosine_decay(
     alpha: Any = 0.0,
     beta: Any = 0.001,
     name: str | None = None,
-) -> Tensor:
+) -> Any:
     """`linear_cosine_decay` with normal noise added to the line.
 
     Args:
@@ -324,7 +324,7 @@ def _line_and_wave(done: Tensor, line: Tensor, periods: Tensor, alpha: Tensor, b
     return (alpha + line) * wave + beta  # type: ignore[no-any-return]
 
 
-def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = None) -> Tensor:
+def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = None) -> Any:
     """The first value up to and with the first boundary, the second from there to the second, and so on.
 
     Args:

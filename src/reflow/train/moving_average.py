@@ -40,8 +40,8 @@ def assign_moving_average(
         variable: the average, a variable.
         value: a tensor of the variable's shape and type.
         decay: how much of the average stays, a number or scalar tensor between 0 and 1.
-        zero_debias: whether to divide by `1 - decay ** steps`, which corrects an average that started at zero. Two
-            variables, `biased` and `local_step`, are made for it.
+        zero_debias: whether to divide by `1 - decay ** steps`, to correct an average that started at zero.
+            Two variables, `biased` and `local_step`, are made for it.
         name: the operation's name.
 
     Returns: the updated variable.
@@ -65,7 +65,7 @@ def assign_moving_average(
 
 
 def _debiased(unbiased: Any, value: Any, rate: Tensor) -> Any:
-    """The update of an average that is kept in `biased` and corrected for its start at zero (Kingma and Ba, 2014)."""
+    """The update of an average kept in `biased` and corrected for its start at zero (Kingma and Ba, 2014)."""
     with variable_scope(unbiased.name[: -len(":0")], values=[unbiased, value, rate]):
         with init_scope():
             biased_zeros, step_zeros = zeros_initializer(), zeros_initializer()
@@ -111,7 +111,7 @@ def weighted_moving_average(
     truediv: bool = True,
     collections: Any = None,
     name: str | None = None,
-) -> Tensor:
+) -> Any:
     """The moving average of `value`, each of which counts by its `weight`.
 
     Args:
@@ -155,7 +155,7 @@ def _zero_variable(name: str, like: Tensor, collections: Any) -> Any:
 
 
 class ExponentialMovingAverage:
-    """Moving averages of variables (or tensors): shadow variables that follow them, often better than they are.
+    """Moving averages of variables or tensors: shadow variables, often better than what they follow.
 
     Args:
         decay: how much of an average stays at each update, close to 1.
@@ -168,9 +168,9 @@ class ExponentialMovingAverage:
     >>> with tf.Graph().as_default(), tf.Session() as sess:
     ...     x = tf.Variable(0.0, name="x")
     ...     averages = tf.train.ExponentialMovingAverage(0.75)
-    ...     with tf.control_dependencies([x.assign(4.0)]):
-    ...         step = averages.apply([x])
+    ...     step = averages.apply([x])
     ...     sess.run(tf.global_variables_initializer())
+    ...     x.load(4.0, sess)
     ...     sess.run(step)
     ...     print(averages.average(x).op.name, sess.run(averages.average(x)))
     x/ExponentialMovingAverage 1.0
@@ -197,7 +197,8 @@ class ExponentialMovingAverage:
     def apply(self, var_list: Iterable[Any] | None = None) -> Operation:
         """Make the averages of variables and tensors, and return the operation that updates them.
 
-        The average of a variable starts at its initial value, that of a tensor at zero. May be called again, for others.
+        The average of a variable starts at its initial value, that of a tensor at zero.
+        May be called again, for others.
 
         Args:
             var_list: the variables and tensors; the trainable variables by default.
@@ -215,7 +216,7 @@ class ExponentialMovingAverage:
             return group(*updates, name=scope)
 
     def _prepare(self, var: Any) -> bool:
-        """Make the average of `var` unless there is one; returns whether it is to be corrected for its start."""
+        """Make the average of `var` if there is none; returns whether it must be corrected for its start."""
         if var.dtype.base_dtype not in AVERAGED_TYPES:
             raise TypeError(f"The variables must be half, float, or double: {var.name}")
         if var in self._averages:
@@ -256,10 +257,10 @@ class ExponentialMovingAverage:
         return get_default_graph().unique_name(f"{var.op.name}/{self.name}", mark_as_used=False)
 
     def variables_to_restore(self, moving_avg_variables: Iterable[Any] | None = None) -> dict[str, Any]:
-        """What a Saver needs to restore averages into the variables that they are of: names in the file -> variables.
+        """What a Saver needs to restore averages into their variables: names in the file -> variables.
 
         Args:
-            moving_avg_variables: the variables to take the averages for; by default the trainable ones and those in
+            moving_avg_variables: the variables to take averages for; by default the trainable and those in
                 the collection of averaged variables. All other global variables come under their own names.
         """
         if moving_avg_variables is None:
