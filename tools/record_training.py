@@ -17,7 +17,24 @@ import tensorflow as tf  # noqa: E402
 from train import FAMILIES, harness  # noqa: E402
 
 
+def unique_name(graph, name, mark_as_used=True):
+    """TensorFlow's names as they were up to 1.12, and as Reflow's are: "Mul" and "mul" are two names."""
+    name = graph._name_stack + "/" + name if graph._name_stack else name
+    used, base = graph._names_in_use, name
+    count = used.get(base, 0)
+    if mark_as_used:
+        used[base] = count + 1
+    if count:
+        while name in used:
+            name = "%s_%d" % (base, count)
+            count += 1
+        if mark_as_used:
+            used[name] = 1
+    return name
+
+
 def main(names):
+    tf.Graph.unique_name = unique_name
     tf.logging.set_verbosity(tf.logging.ERROR)
     for family in names or sorted(FAMILIES):
         found = FAMILIES[family]

@@ -7,6 +7,7 @@ nodes. An op without a hand-written rule gets one generic node whose kernel is `
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from reflow.base import dtypes
+from reflow.base.shape import TensorShape, as_shape, unknown_shape
 from reflow.graph import registry, scopes
 from reflow.graph.composite import IndexedSlices
 from reflow.graph.constant import make_constant
@@ -24,6 +26,12 @@ from reflow.ops.vjp import vjp_gradients
 
 DIFFERENTIABLE = frozenset(
     ("float16", "bfloat16", "float32", "float64", "complex64", "complex128", "resource", "variant")
+)
+
+# Ops that TensorFlow refuses to differentiate, where others without a gradient just end the way.
+REFUSED = frozenset(
+    "Bitcast Empty GuaranteeConst ListDiff ScatterMax ScatterMin ScatterUpdate SegmentProd SparseSegmentMeanGrad "
+    "SparseSegmentSqrtNGrad StridedSliceAssign TileGrad Unique UniqueV2 UniqueWithCounts UniqueWithCountsV2".split()
 )
 
 
@@ -85,7 +93,7 @@ def gradients(
     stop = _as_list(stop_gradients) if stop_gradients is not None else []
     grads_in = [None] * len(ys) if grad_ys is None else _as_list(grad_ys)
     if len(grads_in) != len(ys):
-        raise ValueError(f"grad_ys must have one gradient for each of the {len(ys)} ys, got {len(grads_in)}")
+        raise ValueError(f"Passed {len(grads_in)} grad_ys for {len(ys)} ys")
     try:
         unconnected = UnconnectedGradients(unconnected_gradients)
     except ValueError:
@@ -120,22 +128,32 @@ def _differentiated(graph: Graph, x: Any) -> Tensor:
 
 def _default_grad_ys(walk: _Walk, given: list[Any], ys: list[Tensor]) -> list[Any]:
     """The gradients that flow into the ys: those given, checked, or ones."""
+    given = [
+        g if g is None or isinstance(g, IndexedSlices) else walk.graph.convert(g, name=f"grad_y_{i}")
+        for i, g in enumerate(given)
+    ]
     result: list[Any] = []
     for i, (grad, y) in enumerate(zip(given, ys, strict=True)):
         with walk.placed_with(y.op):
-            if grad is None:
-                if y.dtype.is_complex:
-                    raise TypeError(f"Gradients of complex tensors must set grad_ys (y.dtype = {y.dtype!r})")
-                shape = _shape_constant(y)
-                one = make_constant(walk.graph, 1, y.dtype.base_dtype, name=f"grad_ys_{i}")
-                result.append(emit("Fill", shape, one))
-            elif isinstance(grad, IndexedSlices):
-                result.append(_checked_grad_y(grad, y))
-            else:
-                # An identity, so that a y given as its own gradient does not make a circle.
-                tensor = walk.graph.convert(grad, name=f"grad_ys_{i}")
-                result.append(emit("Identity", _checked_grad_y(tensor, y), name=f"grad_ys_{i}"))
+            if grad is not None:
+                result.append(_named(_checked_grad_y(grad, y), f"grad_ys_{i}"))
+                continue
+            if y.dtype.is_complex:
+                raise TypeError(f"Gradients of complex tensors must set grad_ys (y.dtype = {y.dtype!r})")
+            shape = _shape_constant(y)
+            one = make_constant(walk.graph, 1, y.dtype.base_dtype, name=f"grad_ys_{i}")
+            result.append(emit("Fill", shape, one))
     return result
+
+
+def _named(grad: Any, name: str) -> Any:
+    """A copy of a given gradient in the gradients' scope, so that a y that is its own gradient makes no circle."""
+    if not isinstance(grad, IndexedSlices):
+        return emit("Identity", grad, name=name)
+    indices = emit("Identity", grad.indices, name=name + "_indices")
+    values = emit("Identity", grad.values, name=name + "_values")
+    shape = grad.dense_shape
+    return IndexedSlices(values, indices, None if shape is None else emit("Identity", shape, name=name + "_shape"))
 
 
 def _shape_constant(y: Tensor) -> Tensor:
@@ -146,12 +164,15 @@ def _shape_constant(y: Tensor) -> Tensor:
 
 
 def _checked_grad_y(grad: Any, y: Tensor) -> Any:
+    """A given gradient; TypeError unless it is real for a real or integer y, and complex for a complex y."""
     got, want = grad.dtype.base_dtype, y.dtype.base_dtype
-    kinds_differ = (
-        want.is_floating != got.is_floating or want.is_complex != got.is_complex or want.is_integer != got.is_integer
-    )
-    if kinds_differ:
-        raise TypeError(f"Gradient type {got.name} generated for tensor {y} with type {want.name} must match its kind")
+    if want.is_complex:
+        fits, kind = got.is_complex, "complex-valued tensor {} with type {} must be complex"
+    else:
+        fits = got.is_floating or got.is_integer
+        kind = "real or integer-valued tensor {} with type {} must be real or integer"
+    if not fits:
+        raise TypeError(f"Gradient type {got.name} generated for " + kind.format(y, want.name))
     return grad
 
 
@@ -249,14 +270,15 @@ class _Walk:
             return parts[0] if parts else None
         if all(isinstance(p, IndexedSlices) for p in parts):
             return _joined(parts)
-        if self.method == AggregationMethod.EXPERIMENTAL_TREE:
-            with self.graph.name_scope(op.name + "_gradient_sum"):
-                total = parts[0]
-                for part in parts[1:]:
-                    total = emit("AddN", [total, part])
-            return total
+        if any(isinstance(p, IndexedSlices) for p in parts):
+            return emit("AddN", parts)
         if self.method == AggregationMethod.EXPERIMENTAL_ACCUMULATE_N and len(parts) > 2:
-            return emit("AccumulateNV2", parts, shape=parts[0].shape)
+            shape = _common_shape(parts)
+            if shape.is_fully_defined():
+                return emit("AccumulateNV2", parts, shape=shape)
+        if self.method in (AggregationMethod.EXPERIMENTAL_TREE, AggregationMethod.EXPERIMENTAL_ACCUMULATE_N):
+            with self.graph.name_scope(op.name + "_gradient_sum"):
+                return functools.reduce(lambda total, part: emit("AddN", [total, part]), parts)
         return self._add_by_device(parts)
 
     def _add_by_device(self, parts: list[Any]) -> Any:
@@ -269,6 +291,11 @@ class _Walk:
             with _colocated(self.graph, group[0].op):
                 sums.append(group[0] if len(group) == 1 else emit("AddN", group))
         return sums[0] if len(sums) == 1 else emit("AddN", sums)
+
+
+def _common_shape(parts: list[Tensor]) -> TensorShape:
+    """What is known of the shape of tensors of one shape."""
+    return functools.reduce(lambda shape, part: shape.merge_with(part.shape), parts, unknown_shape())
 
 
 def _uncolocated(graph: Graph) -> Any:
@@ -341,10 +368,16 @@ def gradient_function(op: Operation) -> Callable[..., Any] | None:
         if op.type in scopes.process.gradient_rules:
             return scopes.process.gradient_rules[op.type]
         rule = registry.rule(op.type)
-    if rule is None or (rule.gradient is registry.GENERIC and rule.host_only):
+    if rule is None or _refuses(rule):
         line = f"\nCreated at {op.traceback_line}" if op.traceback_line else ""
         raise LookupError(f"No gradient defined for operation '{op.name}' (op type: {op.type}){line}")
     return vjp_gradients if rule.gradient is registry.GENERIC else rule.gradient
+
+
+def _refuses(rule: registry.Rule) -> bool:
+    if rule.gradient is registry.GENERIC:
+        return rule.host_only
+    return rule.gradient is None and (rule.type in REFUSED or "Apply" in rule.type)
 
 
 def _result(walk: _Walk, x: Tensor, unconnected: UnconnectedGradients) -> Any:
@@ -358,10 +391,23 @@ def _result(walk: _Walk, x: Tensor, unconnected: UnconnectedGradients) -> Any:
 
 
 def _zeros_for(x: Tensor) -> Any:
-    if x.shape.is_fully_defined() and x.dtype.name != "resource":
+    if x.dtype.name == "resource":
+        return _zeros_of_variable(x)
+    if x.shape.is_fully_defined():
         zeros = np.zeros(x.shape.as_list(), x.dtype.base_dtype.as_numpy_dtype)
         return x.graph.convert(zeros, name="zeros_like")
     return emit("ZerosLike", x, name="zeros_like")
+
+
+def _zeros_of_variable(handle: Tensor) -> Any:
+    """Zeros of the shape and type of the variable behind a handle."""
+    shape, dtype = as_shape(handle.op.attrs["shape"]), handle.op.attrs["dtype"]
+    if shape.is_fully_defined():
+        sizes = handle.graph.convert(np.array(shape.as_list(), np.int32))
+    else:
+        sizes = emit("VariableShape", handle)
+    with name_scope("zeros") as scope:
+        return emit("Fill", sizes, handle.graph.convert(0, dtype), name=scope)
 
 
 class RegisterGradient:

@@ -10,7 +10,12 @@ KINK = "not differentiable there"
 
 # --- functions made of others ---------------------------------------------------------------------
 
-case("polyval", lambda tf, x: tf.math.polyval([1.0, 2.0, x], x, name="p"), x=f32(3), double="its constants are single")
+case(
+    "polyval",
+    lambda tf, x: tf.math.polyval([1.0, 2.0, x], x, name="p"),
+    x=f32(3),
+    double="its constants are single",
+)
 case("polyval_nothing", lambda tf, x: tf.math.polyval([], x), x=f32(3), grad=False)
 case("reciprocal_no_nan", call("reciprocal_no_nan"), x=given([0.0, 2.0, -4.0]), double=KINK)
 case("bessel_i0", call("bessel_i0"), x=f32(4), rtol=2e-5)

@@ -32,6 +32,7 @@ class Scenarios:
         self.family = family
         self.builds = {}
         self.raising = set()
+        self.other_nodes = set()
 
     def add(self, name, build):
         if name in self.builds:
@@ -45,6 +46,12 @@ class Scenarios:
     def error(self, build):
         """A scenario that must raise: the exception's type is what is recorded."""
         self.raising.add(build.__name__.strip("_"))
+        return self(build)
+
+
+    def with_other_nodes(self, build):
+        """A scenario whose nodes are Reflow's own: only values are compared."""
+        self.other_nodes.add(build.__name__.strip("_"))
         return self(build)
 
 

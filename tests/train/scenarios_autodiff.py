@@ -280,19 +280,19 @@ def gradient_penalty(tf):
     return of(tf.gradients(tf.reduce_mean(tf.square(norm - 1.0)), [w, x]))
 
 
-@scenarios
+@scenarios.with_other_nodes
 def hessian(tf):
     x = vector(tf)
     return of(tf.hessians(tf.reduce_sum(x**3) + x[0] * x[1], x))
 
 
-@scenarios
+@scenarios.with_other_nodes
 def hessian_matrix(tf):
     x = tf.constant(MATRIX, name="x")
     return of(tf.hessians(tf.reduce_sum(tf.exp(x)) * tf.reduce_sum(x), [x], name="second"))
 
 
-@scenarios
+@scenarios.with_other_nodes
 def hessian_two(tf):
     x, y = vector(tf), vector(tf, "y")
     return of(tf.hessians([tf.reduce_sum(x**3), tf.reduce_sum(x * y * y)], [x, y]))

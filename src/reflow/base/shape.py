@@ -61,7 +61,7 @@ class Dimension:
         try:
             value = _dimension_int(other)
         except (TypeError, ValueError):
-            return NotImplemented
+            return NotImplemented  # type: ignore[no-any-return]
         return _compatible(self._value, value)
 
     def assert_is_compatible_with(self, other: Any) -> None:
@@ -86,7 +86,7 @@ class Dimension:
         try:
             value = _dimension_int(other)
         except (TypeError, ValueError):
-            return NotImplemented
+            return NotImplemented  # type: ignore[no-any-return]
         self.assert_is_compatible_with(value)
         return _dimension(value if self._value is None else self._value)
 
@@ -169,7 +169,7 @@ class Dimension:
         try:
             value = _dimension_int(other)
         except (TypeError, ValueError):
-            return NotImplemented
+            return NotImplemented  # type: ignore[no-any-return]
         return _arithmetic(function, self._value, value)
 
 
@@ -336,7 +336,7 @@ class TensorShape:
         """
         other = as_shape(other)
         if self.ints is None:
-            return other
+            return other  # type: ignore[no-any-return]
         if other.ints is None:
             return self
         if not self.is_compatible_with(other):
@@ -499,7 +499,7 @@ def _shape_ints(dims: Any) -> Ints:
 def _items(dims: Any) -> Iterable[Any] | None:
     """The items of an iterable, None for anything else (such as a NumPy array of rank 0)."""
     try:
-        return iter(dims)
+        return iter(dims)  # type: ignore[no-any-return]
     except TypeError:
         return None
 
@@ -597,7 +597,7 @@ def dimension_at_index(shape: TensorShape, index: int) -> Dimension:
     """
     if not isinstance(shape, TensorShape):
         raise TypeError(f"dimension_at_index() needs a TensorShape, not {shape!r}")
-    return shape[index]
+    return shape[index]  # type: ignore[no-any-return]
 
 
 def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:

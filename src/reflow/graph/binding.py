@@ -24,7 +24,9 @@ class Binding:
         for name, value in given.items():
             attribute = definition.attrs.get(name)
             if attribute is None:
-                raise TypeError(f"Op {definition.name} has no attribute {name!r}; it has {sorted(definition.attrs)}")
+                raise TypeError(
+                    f"Op {definition.name} has no attribute {name!r}; it has {sorted(definition.attrs)}"
+                )
             if value is not None:
                 self.attrs[name] = attr_value(value, attribute, definition.name)
         self._from: dict[str, str] = {}  # inferred attribute -> the input it came from
@@ -33,7 +35,9 @@ class Binding:
         """Convert all inputs, then complete and check the attributes."""
         arguments = self.definition.inputs
         if len(values) != len(arguments):
-            raise TypeError(f"Op {self.definition.name} takes {len(arguments)} inputs, {len(values)} were given")
+            raise TypeError(
+                f"Op {self.definition.name} takes {len(arguments)} inputs, {len(values)} were given"
+            )
         for argument, value in zip(arguments, values, strict=True):
             if argument.number_attr:
                 self._bind_sequence(argument, value)
@@ -74,7 +78,9 @@ class Binding:
         items = list(values)
         known = self.attrs.get(argument.type_list_attr or "") or [None] * len(items)
         if len(known) != len(items):
-            raise ValueError(f"'{argument.name}' of '{self.definition.name}' Op needs {len(known)} tensors, not {len(items)}")
+            raise ValueError(
+                f"'{argument.name}' of '{self.definition.name}' Op needs {len(known)} tensors, not {len(items)}"
+            )
         tensors = [
             self._convert(argument, v, t, f"{argument.name}_{i}")
             for i, (v, t) in enumerate(zip(items, known, strict=True))
@@ -97,7 +103,9 @@ class Binding:
                 raise
             raise self._mismatch(argument, value, wanted, error) from error
         if tensor.graph is not self.graph:
-            raise ValueError(f"{tensor} must be from the same graph as the other inputs of {self.definition.name}.")
+            raise ValueError(
+                f"{tensor} must be from the same graph as the other inputs of {self.definition.name}."
+            )
         if argument.is_ref and not tensor.dtype.is_ref_dtype:
             raise TypeError(
                 f"'{self.definition.name}' Op requires that input '{argument.name}' be a mutable tensor "
@@ -138,7 +146,9 @@ class Binding:
     def _complete(self, attribute: Attribute) -> None:
         if attribute.name not in self.attrs:
             if not attribute.has_default:
-                raise TypeError(f"Op {self.definition.name} needs a value for the attribute {attribute.name!r}")
+                raise TypeError(
+                    f"Op {self.definition.name} needs a value for the attribute {attribute.name!r}"
+                )
             self.attrs[attribute.name] = default_value(attribute)
 
 
@@ -154,7 +164,9 @@ def default_value(attribute: Attribute) -> Any:
     """The default of an attribute, as emit stores it."""
     value = attribute.default
     if attribute.type == "shape":
-        return as_shape(None if value is None or (isinstance(value, dict) and value.get("unknown_rank")) else value)
+        return as_shape(
+            None if value is None or (isinstance(value, dict) and value.get("unknown_rank")) else value
+        )
     return list(value) if isinstance(value, (list, tuple)) else value
 
 
@@ -200,5 +212,7 @@ def _check_allowed(attribute: Attribute, value: Any, what: str) -> None:
             continue
         names = ", ".join(a.name if isinstance(a, dtypes.DType) else repr(a) for a in attribute.allowed)
         if isinstance(one, dtypes.DType):
-            raise TypeError(f"Value passed to {what} has DataType {one.name} not in list of allowed values: {names}")
+            raise TypeError(
+                f"Value passed to {what} has DataType {one.name} not in list of allowed values: {names}"
+            )
         raise ValueError(f"Value passed to {what} is {one!r}, not one of {names}")

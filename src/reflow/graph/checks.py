@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +19,14 @@ class Check:
     ok: Any
     message: str
     values: tuple[Any, ...]
-    error: type[errors.OpError]
+    error: Callable[[Any, Any, str], errors.OpError]
     node: Any = None
 
 
 class CheckFailed(Exception):
     """A kernel refused its inputs; the interpreter adds the node and raises the error class."""
 
-    def __init__(self, message: str, error: type[errors.OpError]) -> None:
+    def __init__(self, message: str, error: Callable[[Any, Any, str], errors.OpError]) -> None:
         super().__init__(message)
         self.message = message
         self.error = error
@@ -36,7 +37,7 @@ def require(
     ok: Any,
     message: str,
     *values: Any,
-    error: type[errors.OpError] = errors.InvalidArgumentError,
+    error: Callable[[Any, Any, str], errors.OpError] = errors.InvalidArgumentError,
 ) -> None:
     """Refuse the inputs of a kernel unless `ok`. `message` is a format string over `values` (arrays; formatted lazily)."""
     if xp is np or isinstance(ok, (bool, np.bool_, np.ndarray)):
@@ -48,6 +49,6 @@ def require(
         collector.append(Check(ok, message, values, error))
 
 
-def fail(message: str, error: type[errors.OpError] = errors.InvalidArgumentError) -> Any:
+def fail(message: str, error: Callable[[Any, Any, str], errors.OpError] = errors.InvalidArgumentError) -> Any:
     """Refuse the inputs of a kernel."""
     raise CheckFailed(message, error)

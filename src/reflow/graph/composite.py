@@ -110,6 +110,9 @@ class IndexedSlices:
         """The operations that take one of the tensors as an input."""
         return _consumers(self._components())
 
+    def _as_control_input(self) -> Operation:
+        return self.op
+
     def __neg__(self) -> IndexedSlices:
         return IndexedSlices(-self._values, self._indices, self._dense_shape)
 

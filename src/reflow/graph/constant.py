@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape, as_shape, unknown_shape
+from reflow.graph import registry
 from reflow.graph.node import Tensor
 
 PYTHON_TYPES = {bool: dtypes.bool, int: dtypes.int32, float: dtypes.float32, complex: dtypes.complex128}
@@ -35,7 +37,9 @@ def as_array(value: Any, dtype: dtypes.DType | None = None) -> np.ndarray:
     try:
         array = np.array(value)
     except ValueError as error:
-        raise ValueError(f"Argument must be a dense tensor: its rows differ in shape ({error}): {value!r}") from None
+        raise ValueError(
+            f"Argument must be a dense tensor: its rows differ in shape ({error}): {value!r}"
+        ) from None
     if array.dtype == object:
         if not _leaves_are_numbers(value):
             raise TypeError(f"Failed to convert object of type {type(value)} to Tensor. Contents: {value!r}")
@@ -64,7 +68,8 @@ def _python_array(array: np.ndarray, value: Any, leaf: Any, dtype: dtypes.DType 
     if dtype is not None:
         if dtype.is_integer and array.size:
             _check_range(array, dtype)
-        return array.astype(dtype.as_numpy_dtype, copy=False)
+        with np.errstate(over="ignore"):  # what float16 cannot hold is inf in it
+            return array.astype(dtype.as_numpy_dtype, copy=False)
     if isinstance(value, np.generic):
         return array
     if array.size == 0 or array.dtype == np.float64:
@@ -141,7 +146,7 @@ def _kind(leaf: Any) -> str:
     if isinstance(leaf, (str, bytes)):
         return "S"
     if isinstance(leaf, np.ndarray):
-        return {"u": "i"}.get(leaf.dtype.kind, leaf.dtype.kind)
+        return "i" if leaf.dtype.kind == "u" else str(leaf.dtype.kind)
     return "?"
 
 
@@ -160,7 +165,7 @@ def fill_to(array: np.ndarray, shape: TensorShape, verify: bool) -> np.ndarray:
     """`array` in `shape`: reshaped, or its last element repeated when it is too short (TF 1's rule)."""
     if not shape.is_fully_defined():
         raise ValueError(f"The shape of a constant must be fully defined, got {shape}")
-    target = tuple(shape.as_list())
+    target: tuple[Any, ...] = tuple(shape.as_list())
     wanted = int(np.prod(target, dtype=np.int64))
     if array.size == wanted and (not verify or array.shape == target):
         return array.reshape(target)
@@ -272,9 +277,7 @@ def index_of_slice(begin: Any, end: Any, strides: Any, attrs: dict[str, Any]) ->
             index.append(b)
         else:
             index.append(
-                slice(
-                    None if attrs["begin_mask"] & bit else b, None if attrs["end_mask"] & bit else e, s
-                )
+                slice(None if attrs["begin_mask"] & bit else b, None if attrs["end_mask"] & bit else e, s)
             )
     return tuple(index)
 
@@ -317,6 +320,24 @@ FOLDED: dict[str, Any] = {
 }
 
 
+def _by_kernel(op: Any, *values: np.ndarray) -> Any:
+    """The outputs of an op by its own NumPy or host kernel; None when they are large or cannot be computed."""
+    own = registry.rule(op.type)
+    if own is None or any((t.shape.num_elements() or 0) > FOLD_LIMIT for t in op.outputs):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            if own.kernel is not None:
+                return own.bound("kernel", op.attrs)(np, *values)  # type: ignore[misc]
+            return own.bound("host", op.attrs)(SimpleNamespace(node=op), *values)  # type: ignore[misc]
+    except Exception:  # whatever it is, it is the run's to report
+        return None
+
+
+for _type in ("ListDiff", "DynamicStitch", "BroadcastGradientArgs", "Unpack", "Max", "Transpose", "Slice", "Tile"):
+    FOLDED[_type] = (True, _by_kernel)
+
+
 def constant_value_as_shape(tensor: Tensor) -> TensorShape:
     """What is known of the shape that the 1-D integer `tensor` holds; elements may stay unknown (-1 too)."""
     op = tensor.op
@@ -346,9 +367,9 @@ def constant_value_as_shape(tensor: Tensor) -> TensorShape:
 
 
 def _sliced_shape(op: Any) -> TensorShape | None:
-    bounds = [constant_value(x) for x in op.inputs[1:]]
+    begin, end, strides = [constant_value(x) for x in op.inputs[1:]]
     whole = constant_value_as_shape(op.inputs[0]).ints
-    if whole is None or any(b is None for b in bounds) or op.attrs["new_axis_mask"]:
+    if whole is None or begin is None or end is None or strides is None or op.attrs["new_axis_mask"]:
         return None
-    (index,) = index_of_slice(*bounds, op.attrs)
+    (index,) = index_of_slice(begin, end, strides, op.attrs)
     return TensorShape.of(whole[index])

@@ -44,7 +44,9 @@ def _checked(tensor: Tensor, wanted: dtypes.DType | None, name: str | None) -> T
     return tensor
 
 
-def _convert_value(graph: Any, value: Any, wanted: dtypes.DType | None, name: str | None, as_ref: bool) -> Tensor:
+def _convert_value(
+    graph: Any, value: Any, wanted: dtypes.DType | None, name: str | None, as_ref: bool
+) -> Tensor:
     for _, kind, function in scopes.process.conversions:
         if isinstance(value, kind):
             result = function(value, dtype=wanted, name=name, as_ref=as_ref)
@@ -67,8 +69,8 @@ def _convert_value(graph: Any, value: Any, wanted: dtypes.DType | None, name: st
 def _shape_constant(graph: Any, shape: TensorShape, wanted: dtypes.DType | None, name: str | None) -> Tensor:
     if not shape.is_fully_defined():
         raise ValueError(f"Cannot convert a partially known TensorShape to a Tensor: {shape}")
-    if wanted not in (None, dtypes.int32, dtypes.int64):
-        raise TypeError(f"Cannot convert a TensorShape to dtype {wanted.name}: it is int32 or int64")  # type: ignore[union-attr]
+    if wanted is not None and wanted not in (dtypes.int32, dtypes.int64):
+        raise TypeError(f"Cannot convert a TensorShape to dtype {wanted.name}: it is int32 or int64")
     return make_constant(
         graph, np.array(shape.as_list(), np.int32), wanted or dtypes.int32, name=name or "shape_as_tensor"
     )

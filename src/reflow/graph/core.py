@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from reflow.base import dtypes, errors
@@ -91,7 +92,9 @@ class Graph:
         op = Operation(self, op_type, name, inputs, attrs)
         op.frames = user_frames()
         self._place(op)
-        dtype_of = [d for a in (op.definition.outputs if op.definition else ()) for d in output_types(a, attrs)]
+        dtype_of = [
+            d for a in (op.definition.outputs if op.definition else ()) for d in output_types(a, attrs)
+        ]
         op.outputs = [Tensor(op, i, d) for i, d in enumerate(dtype_of)]
         self._infer_shapes(op)
         for tensor in inputs:
@@ -192,7 +195,9 @@ class Graph:
             op.outputs = [Tensor(op, i, d) for i, d in enumerate(dtypes)]
         return op
 
-    def convert(self, value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None) -> Tensor:
+    def convert(
+        self, value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None
+    ) -> Tensor:
         """`convert_to_tensor` in this graph."""
         return convert(self, value, dtype, name, preferred_dtype=preferred_dtype)
 
@@ -285,7 +290,7 @@ class Graph:
         wanted = " or ".join(["Tensor"] * allow_tensor + ["Operation"] * allow_operation)
         if not isinstance(element, (Tensor, Operation)):
             raise TypeError(f"Can not convert a {type(obj).__name__} into a {wanted}.")
-        if isinstance(element, Tensor) and not allow_tensor or isinstance(element, Operation) and not allow_operation:
+        if not (allow_tensor if isinstance(element, Tensor) else allow_operation):
             raise TypeError(f"Can not convert a {type(element).__name__} into a {wanted}.")
         if element.graph is not self:
             raise ValueError(f"{type(element).__name__} {element} is not an element of this graph.")
@@ -296,9 +301,13 @@ class Graph:
         op = self._by_name.get(op_name)
         if colon and allow_tensor:
             if not index.isdigit():
-                raise ValueError(f"The name {name!r} looks a like a Tensor name, but is not a valid one: <op_name>:<index>.")
+                raise ValueError(
+                    f"The name {name!r} looks a like a Tensor name, but is not a valid one: <op_name>:<index>."
+                )
             if op is None:
-                raise KeyError(f"The name {name!r} refers to a Tensor which does not exist. {self._nearest(op_name)}")
+                raise KeyError(
+                    f"The name {name!r} refers to a Tensor which does not exist. {self._nearest(op_name)}"
+                )
             if int(index) >= len(op.outputs):
                 raise KeyError(
                     f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, "
@@ -313,12 +322,12 @@ class Graph:
                 f'"<op_name>:<output_index>".'
             )
         if op is None:
-            raise KeyError(f"The name {name!r} refers to an Operation not in the graph. {self._nearest(name)}")
+            raise KeyError(
+                f"The name {name!r} refers to an Operation not in the graph. {self._nearest(name)}"
+            )
         return op
 
     def _nearest(self, name: str) -> str:
-        from difflib import get_close_matches
-
         near = get_close_matches(name, self._by_name, n=3)
         return f"The nearest names: {', '.join(near)}" if near else "No name is near it."
 
@@ -426,7 +435,7 @@ class Graph:
 
     def _leader(self, op: Any) -> Operation:
         element = self.as_graph_element(getattr(op, "op", op))
-        return element.op if isinstance(element, Tensor) else element  # type: ignore[no-any-return]
+        return element.op if isinstance(element, Tensor) else element
 
     @contextlib.contextmanager
     def gradient_override_map(self, op_type_map: dict[str, str]) -> Iterator[None]:
@@ -523,7 +532,8 @@ def structured_outputs(op: Operation) -> Any:
         return op
     if len(arguments) == 1:
         return list(op.outputs) if arguments[0].is_list else op.outputs[0]
-    outputs, result = iter(op.outputs), []
+    outputs = iter(op.outputs)
+    result: list[Any] = []
     for argument in arguments:
         if not argument.is_list:
             result.append(next(outputs))
@@ -534,7 +544,9 @@ def structured_outputs(op: Operation) -> Any:
 
 def _shown(shape: TensorShape) -> str:
     """A shape as TensorFlow's shape functions print it: `[2,?]`."""
-    return "<unknown>" if shape.ints is None else f"[{','.join('?' if d is None else str(d) for d in shape.ints)}]"
+    if shape.ints is None:
+        return "<unknown>"
+    return f"[{','.join('?' if d is None else str(d) for d in shape.ints)}]"
 
 
 def _shape_list(shapes: Any, count: int) -> list[TensorShape]:

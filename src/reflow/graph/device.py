@@ -39,13 +39,17 @@ class DeviceSpec:
             elif match[3]:
                 found[match[3]] = int(match[4])
             else:
-                found["device_type"] = match[5].upper() if match[5].lower() in ("cpu", "gpu", "tpu") else match[5]
+                found["device_type"] = (
+                    match[5].upper() if match[5].lower() in ("cpu", "gpu", "tpu") else match[5]
+                )
                 found["device_index"] = None if match[6] == "*" else int(match[6])
         return cls(**found)
 
     def to_string(self) -> str:
         """The canonical name."""
-        parts = [f"/{n}:{getattr(self, n)}" for n in ("job", "replica", "task") if getattr(self, n) is not None]
+        parts = [
+            f"/{n}:{getattr(self, n)}" for n in ("job", "replica", "task") if getattr(self, n) is not None
+        ]
         if self.device_type is not None:
             index = "*" if self.device_index is None else self.device_index
             parts.append(f"/device:{self.device_type}:{index}")

@@ -64,7 +64,11 @@ def emit(op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> A
 
 
 def convert_to_tensor(
-    value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None, dtype_hint: Any = None
+    value: Any,
+    dtype: Any = None,
+    name: str | None = None,
+    preferred_dtype: Any = None,
+    dtype_hint: Any = None,
 ) -> Tensor:
     """`value` as a tensor: tensors pass, variables give their value, other values become constants.
 
@@ -207,7 +211,9 @@ def has_default_graph() -> bool:
 RegisteredConversion = Callable[..., Any]
 
 
-def register_tensor_conversion_function(base_type: Any, conversion_func: RegisteredConversion, priority: int = 100) -> None:
+def register_tensor_conversion_function(
+    base_type: Any, conversion_func: RegisteredConversion, priority: int = 100
+) -> None:
     """Teach `convert_to_tensor` a type: `conversion_func(value, dtype, name, as_ref)` returns a Tensor or NotImplemented."""
     scopes.process.conversions.append((priority, base_type, conversion_func))
     scopes.process.conversions.sort(key=lambda row: row[0])

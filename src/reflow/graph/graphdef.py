@@ -50,9 +50,11 @@ def tensor_proto(value: Any, dtype: dtypes.DType) -> Any:
     elif array.size == 1:
         _append_value(proto, dtype, array.reshape(-1))
     else:
-        proto.tensor_content = np.ascontiguousarray(array, dtype.as_numpy_dtype).astype(
-            np.dtype(dtype.as_numpy_dtype).newbyteorder("<"), copy=False
-        ).tobytes()
+        proto.tensor_content = (
+            np.ascontiguousarray(array, dtype.as_numpy_dtype)
+            .astype(np.dtype(dtype.as_numpy_dtype).newbyteorder("<"), copy=False)
+            .tobytes()
+        )
     return proto
 
 
@@ -82,7 +84,9 @@ def tensor_array(proto: Any) -> np.ndarray:
     if proto.tensor_content:
         kind = np.dtype(dtype.as_numpy_dtype)
         if len(proto.tensor_content) != count * kind.itemsize:
-            raise ValueError(f"tensor_content has {len(proto.tensor_content)} bytes, {count} x {kind} are wanted")
+            raise ValueError(
+                f"tensor_content has {len(proto.tensor_content)} bytes, {count} x {kind} are wanted"
+            )
         return np.frombuffer(proto.tensor_content, kind).reshape(shape).copy()
     raw = list(getattr(proto, _VALUE_FIELDS[dtype.name]))
     if dtype.name in ("float16", "bfloat16"):
@@ -118,7 +122,9 @@ def attr_proto(value: Any, kind: str, dtype: dtypes.DType | None = None) -> Any:
             _add_list_value(target, one, kind)
         return attr
     if kind == "tensor":
-        attr.tensor.CopyFrom(value if hasattr(value, "tensor_shape") else tensor_proto(value, dtype or _dtype(value)))
+        attr.tensor.CopyFrom(
+            value if hasattr(value, "tensor_shape") else tensor_proto(value, dtype or _dtype(value))
+        )
     elif kind == "shape":
         attr.shape.CopyFrom(as_shape(value).as_proto())
     elif kind == "func":
@@ -163,7 +169,7 @@ def _kind_of(value: Any) -> str:
         ("shape", TensorShape),
         ("tensor", np.ndarray),
     ):
-        if isinstance(value, types):  # type: ignore[arg-type]
+        if isinstance(value, types):
             return kind
     if isinstance(value, (list, tuple)):
         return f"list({_kind_of(value[0]) if value else 'int'})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -57,11 +58,14 @@ class Tensor(Operators):
         self._consumers: list[Operation] = []
 
     def __getattr__(self, name: str) -> Any:
-        hint = {"numpy": "; run it in a session: sess.run(tensor)", "ndim": "; its static rank is tensor.shape.ndims"}
+        hint = {
+            "numpy": "; run it in a session: sess.run(tensor)",
+            "ndim": "; its static rank is tensor.shape.ndims",
+        }
         raise AttributeError(f"'Tensor' object has no attribute {name!r}{hint.get(name, '')}")
 
     @property
-    def graph(self) -> Graph:  # type: ignore[override]
+    def graph(self) -> Graph:
         """The graph that holds the tensor."""
         return self.op.graph
 
@@ -133,7 +137,9 @@ class Tensor(Operators):
         )
 
     def __len__(self) -> int:
-        raise TypeError(f"len is not well defined for symbolic Tensors ({self.name}): use its `shape` or tf.shape")
+        raise TypeError(
+            f"len is not well defined for symbolic Tensors ({self.name}): use its `shape` or tf.shape"
+        )
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError(
@@ -156,7 +162,9 @@ class Operation:
     <tf.Operation 'c' type=Const>
     """
 
-    def __init__(self, graph: Graph, op_type: str, name: str, inputs: list[Tensor], attrs: dict[str, Any]) -> None:
+    def __init__(
+        self, graph: Graph, op_type: str, name: str, inputs: list[Tensor], attrs: dict[str, Any]
+    ) -> None:
         self.graph = graph
         self.type = op_type
         self.name = name
@@ -201,8 +209,6 @@ class Operation:
     @property
     def traceback(self) -> list[tuple[str, int, str, str]]:
         """Where the program made the node, outermost first: (file, line, function, text)."""
-        import linecache
-
         return [
             (code.co_filename, line, code.co_name, linecache.getline(code.co_filename, line).strip())
             for code, line in reversed(self.frames)
@@ -262,18 +268,21 @@ class Operation:
 
 def _session_for(session: Any, element: Any, verb: str) -> Any:
     """`session`, or the default one, checked to be of the element's graph."""
+    call = "run" if isinstance(element, Operation) else "eval"
     if session is None:
         session = scopes.sessions.top
         if session is None:
             raise ValueError(
                 f"Cannot {verb}: No default session is registered. "
-                "Use `with sess.as_default()` or pass an explicit session to `eval(session=sess)`"
+                f"Use `with sess.as_default()` or pass an explicit session to `{call}(session=sess)`"
             )
         if session.graph is not element.graph:
             raise ValueError(
                 f"Cannot use the default session to {verb}: {element.name}'s graph is different from the session's "
-                "graph. Pass an explicit session to `eval(session=sess)`."
+                f"graph. Pass an explicit session to `{call}(session=sess)`."
             )
     elif session.graph is not element.graph:
-        raise ValueError(f"Cannot use the given session to {verb}: {element.name}'s graph is different from its graph.")
+        raise ValueError(
+            f"Cannot use the given session to {verb}: {element.name}'s graph is different from its graph."
+        )
     return session

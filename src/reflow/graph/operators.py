@@ -102,12 +102,16 @@ class Operators:
         return self._reflected("LogicalOr", "or", other)
 
     def __xor__(self, other: Any) -> Any:
-        with self.graph.name_scope("xor"):
-            return _exclusive_or(self.graph, self, self.graph.convert(other, dtype=dtypes.bool, name="y"))
+        with self.graph.name_scope("xor") as scope:
+            return _exclusive_or(
+                self.graph, self, self.graph.convert(other, dtype=dtypes.bool, name="y"), scope
+            )
 
     def __rxor__(self, other: Any) -> Any:
-        with self.graph.name_scope("xor"):
-            return _exclusive_or(self.graph, self.graph.convert(other, dtype=dtypes.bool, name="x"), self)
+        with self.graph.name_scope("xor") as scope:
+            return _exclusive_or(
+                self.graph, self.graph.convert(other, dtype=dtypes.bool, name="x"), self, scope
+            )
 
     def __matmul__(self, other: Any) -> Any:
         return _matmul(self.graph, self, other, reflected=False)
@@ -185,10 +189,10 @@ def true_divide(graph: Any, x: Any, y: Any, name: str) -> Any:
     return graph.emit("RealDiv", x, y, name=name)
 
 
-def _exclusive_or(graph: Any, x: Any, y: Any) -> Any:
+def _exclusive_or(graph: Any, x: Any, y: Any, scope: str) -> Any:
     either = graph.emit("LogicalOr", x, y)
     both = graph.emit("LogicalAnd", x, y)
-    return graph.emit("LogicalAnd", either, graph.emit("LogicalNot", both), name="")
+    return graph.emit("LogicalAnd", either, graph.emit("LogicalNot", both), name=scope)
 
 
 def _matmul(graph: Any, own: Any, other: Any, *, reflected: bool) -> Any:

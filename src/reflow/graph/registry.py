@@ -63,7 +63,7 @@ class Definition:
     @functools.cached_property
     def inferred_attrs(self) -> frozenset[str]:
         """The attributes that follow from the inputs and need not be given."""
-        names = set()
+        names: set[str] = set()
         for a in self.inputs:
             names.update(n for n in (a.type_attr, a.number_attr, a.type_list_attr) if n)
         return frozenset(names)

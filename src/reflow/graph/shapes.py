@@ -52,7 +52,9 @@ def broadcast(node: Any) -> TensorShape:
         return broadcast_static_shape(x, y)
     except ValueError:
         pair = next(
-            (a, b) for a, b in zip(reversed(x.ints), reversed(y.ints), strict=False) if a != b and 1 not in (a, b)
+            (a, b)
+            for a, b in zip(reversed(x.ints), reversed(y.ints), strict=False)
+            if a != b and 1 not in (a, b)
         )
         raise ValueError(f"Dimensions must be equal, but are {pair[0]} and {pair[1]}") from None
 

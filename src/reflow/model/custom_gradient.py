@@ -78,10 +78,14 @@ def _call(f: Callable[..., Any], inputs: list[Any], given: tuple[Any, ...]) -> A
     used = [v for v in _variables_read(graph, start) if not any(v is x for x in given)]
     _check_signature(grad_fn, used)
     flat = nest.flatten(result)
+    for tensor in flat:  # TensorFlow makes these nodes too; nothing uses them
+        emit("Identity", tensor)
     rule = f"CustomGradient-{scopes.process.next_number()}"
     scopes.process.gradient_rules[rule] = _rule(grad_fn, used, len(flat))
     with graph.gradient_override_map({"IdentityN": rule}):
         outputs = emit("IdentityN", [*flat, *inputs, *used])
+    for variable in used:
+        convert_to_tensor(variable)
     return nest.pack_sequence_as(result, outputs[: len(flat)])
 
 

@@ -62,7 +62,7 @@ def initialized_or_initial(
 def _switched(tensor: Tensor, chosen: Tensor, name: str, colocated: bool = True) -> list[Tensor]:
     """`tensor` as it goes to either side of a conditional."""
     op_type = "RefSwitch" if tensor.dtype.is_ref_dtype else "Switch"
-    with colocate_with(tensor.op) if colocated else contextlib.nullcontext():
+    with colocate_with(tensor.op, ignore_existing=True) if colocated else contextlib.nullcontext():
         sides: list[Tensor] = emit(op_type, tensor, chosen, name=name)
     for side in sides:
         side.set_shape(tensor.shape)
@@ -82,7 +82,7 @@ def _guarded_outputs(op: Operation, copies: dict[Operation, list[Tensor]], scope
     new_type = "Switch" if op.type == "RefSwitch" else op.type
     name = f"{op.name}_{scope}".replace(":", "_")
     copy = op.graph.create_op(new_type, inputs, name=name, attrs=dict(op.attrs))
-    copy.colocation = list(op.colocation)
+    copy.colocation = copy.colocation or list(op.colocation)
     for new, old in zip(copy.outputs, op.outputs, strict=True):
         new.set_shape(old.shape)
     return copy.outputs

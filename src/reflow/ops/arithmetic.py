@@ -164,7 +164,7 @@ def _floor_remainder(xp: Any, x: Any, y: Any) -> Any:
         _require_divisor(xp, x, y)
         return x % y
     rest = xp.fmod(x, y)
-    return xp.where((x < 0) == (y < 0), rest, xp.fmod(rest + y, y))
+    return xp.where((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)
 
 
 def _remainder(xp: Any, x: Any, y: Any) -> Any:

@@ -71,7 +71,7 @@ def placeholder_with_default(input: Any, shape: Any, name: str | None = None) ->
     ...     print(sess.run(rate), sess.run(rate, {rate: 0.25}))
     0.5 0.25
     """
-    return emit("PlaceholderWithDefault", input, shape=shape, name=name)  # type: ignore[no-any-return]
+    return emit("PlaceholderWithDefault", input, shape=as_shape(shape), name=name)  # type: ignore[no-any-return]
 
 
 def sparse_placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> SparseTensor:

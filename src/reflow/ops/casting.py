@@ -213,7 +213,7 @@ def _bitcast_kernel(xp: Any, x: Any, *, type: Any) -> Any:
         return x.reshape((*x.shape, 1)).view(target)
     if not x.ndim or x.shape[-1] != int(1 / ratio):
         fail(f"Cannot bitcast an array of shape {shown(x.shape)} from {x.dtype} to {target}")
-    return xp.ascontiguousarray(x).view(target).reshape(x.shape[:-1])
+    return (np.ascontiguousarray(x) if xp is np else x).view(target).reshape(x.shape[:-1])
 
 
 @op("Bitcast", shape=_bitcast_shape, kernel=_bitcast_kernel, gradient=None)

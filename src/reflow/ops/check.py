@@ -290,7 +290,7 @@ def assert_near(
 
 def _tolerance(rtol: Tensor, atol: Tensor, y: Tensor) -> Tensor:
     relative = rtol * blocks.absolute(y)
-    return atol + relative
+    return atol + relative  # type: ignore[no-any-return]
 
 
 # One tensor compared with zero

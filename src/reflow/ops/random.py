@@ -156,6 +156,7 @@ def shape_tensor(shape: Any) -> Tensor:
 
 
 def _scaled(drawn: Tensor, scale: Any, offset: Any, name: str) -> Tensor:
+    # AddV2, as TensorFlow has it since 2.0 (1.15 has Add): the acceptance programs print it.
     return emit("AddV2", drawn * scale, offset, name=name)  # type: ignore[no-any-return]
 
 

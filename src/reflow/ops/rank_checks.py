@@ -143,7 +143,7 @@ def assert_scalar(tensor: Any, name: str | None = None, message: str | None = No
             raise ValueError(
                 f"{message or ''}Expected scalar shape for {tensor.name}, saw shape: {tensor.shape}."
             )
-        return tensor
+        return tensor  # type: ignore[no-any-return]
 
 
 # Shapes with named dimensions

@@ -126,10 +126,15 @@ def polygamma(a: Any, x: Any, name: str | None = None) -> Any:
     return emit("Polygamma", a, x, name=name)
 
 
+def _zeta_kernel(xp: Any, x: Any, q: Any) -> Any:
+    pole = (x > 1) & (q <= 0) & (q == xp.floor(q))
+    return xp.where(pole, xp.inf, module_of_special(xp).zeta(x, q)).astype(x.dtype)
+
+
 @op(
     "Zeta",
     shape=shapes.broadcast,
-    kernel=broadcasting(special("zeta")),
+    kernel=broadcasting(_zeta_kernel),
     gradient=_second_input_gradient(lambda x, q: -x * emit("Zeta", x + 1, q)),
 )
 def zeta(x: Any, q: Any, name: str | None = None) -> Any:

@@ -13,6 +13,7 @@ from reflow.base.shape import TensorShape, as_shape, unknown_shape
 from reflow.graph import shapes
 from reflow.graph.checks import fail, require
 from reflow.graph.composite import IndexedSlices
+from reflow.graph.constant import index_of_slice
 from reflow.graph.graph import constant, convert_to_tensor, emit, name_scope
 from reflow.graph.registry import op, register
 from reflow.ops import state_kernels as kernels
@@ -409,7 +410,7 @@ def _slice_assign(
         "new_axis_mask": new_axis_mask,
         "shrink_axis_mask": shrink_axis_mask,
     }
-    index = kernels.python_index(begin, end, strides, masks)
+    index = index_of_slice(begin, end, strides, masks)
     wanted = np.empty(np.shape(ref), np.bool_)[index].shape
     require(xp, wanted == np.shape(value), "The slice has shape {}, the value {}", wanted, np.shape(value))
     return kernels.put(xp, ref, index, value, "Update")

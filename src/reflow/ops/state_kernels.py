@@ -149,21 +149,3 @@ def gather_rows(xp: Any, value: Any, indices: Any, batch_dims: int) -> Any:
     rows = xp.reshape(indices, (int(np.prod(batch)), -1))
     found = flat[xp.arange(rows.shape[0])[:, None], rows]
     return xp.reshape(found, (*batch, *inner, *np.shape(value)[batch_dims + 1 :]))
-
-
-def python_index(begin: Any, end: Any, strides: Any, masks: dict[str, int]) -> tuple[Any, ...]:
-    """The Python index that a StridedSlice's inputs and masks stand for."""
-    index: list[Any] = []
-    for i, (first, last, step) in enumerate(zip(begin.tolist(), end.tolist(), strides.tolist(), strict=True)):
-        bit = 1 << i
-        if masks["ellipsis_mask"] & bit:
-            index.append(Ellipsis)
-        elif masks["new_axis_mask"] & bit:
-            index.append(None)
-        elif masks["shrink_axis_mask"] & bit:
-            index.append(first)
-        else:
-            start = None if masks["begin_mask"] & bit else first
-            stop = None if masks["end_mask"] & bit else last
-            index.append(slice(start, stop, step))
-    return tuple(index)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from reflow.base import errors
 from reflow.graph import shapes
+from reflow.graph.checks import fail
 from reflow.graph.graph import constant, control_dependencies, emit
 from reflow.graph.registry import op
 from reflow.ops import blocks
@@ -33,7 +35,15 @@ def _of_output(rule: Any) -> Any:
 
 
 def _numpy(name: str) -> Any:
-    return quiet(lambda xp, x: getattr(xp, name)(x))
+    """NumPy's function of that name; a few signatures allow integers, for which there is no kernel."""
+
+    @quiet
+    def kernel(xp: Any, x: Any) -> Any:
+        if x.dtype.kind in "iu":
+            fail(f"{name} of {x.dtype} is not supported: cast it to a float first", errors.UnimplementedError)
+        return getattr(xp, name)(x)
+
+    return kernel
 
 
 @unary("Sin", _numpy("sin"), _of_input(lambda grad, x: grad * emit("Cos", x)))

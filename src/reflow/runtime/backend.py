@@ -13,13 +13,12 @@ from reflow.graph import scopes
 
 def jax() -> Any:
     """The jax module, with 64-bit types on (they are everyday types in TF 1)."""
-    module = scopes.process.jax
-    if module is None:
-        import jax as module
+    if scopes.process.jax is None:
+        import jax as imported
 
-        module.config.update("jax_enable_x64", True)
-        scopes.process.jax = module
-    return module
+        imported.config.update("jax_enable_x64", True)
+        scopes.process.jax = imported
+    return scopes.process.jax
 
 
 def jnp() -> Any:
@@ -27,7 +26,7 @@ def jnp() -> Any:
     return jax().numpy
 
 
-def on_device(array: np.ndarray) -> Any:
+def on_device(array: np.ndarray | np.generic) -> Any:
     """A device array with a buffer of its own (so that it may be donated)."""
     return jnp().array(array, copy=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +22,8 @@ BAKED_LIMIT = 1024  # bytes: larger constants are arguments, resident on the dev
 class Program:
     """One XLA segment, compiled for concrete static values.
 
-    `arguments` are the places of its arguments in the list of values; the old contents of the slots it writes come first and
-    are donated. `results` are the places of what it returns.
+    `arguments` are the places of its arguments in the list of values; the old contents of the slots that it writes and whose
+    shape stays come first: they are `donated`. `results` are the places of what it returns.
     """
 
     def __init__(self, segment: Segment, known: dict[int, Any], size: int, varying: set[int]) -> None:
@@ -30,15 +31,15 @@ class Program:
         self.known = {i: known[i] for i in segment.inputs if i in known}
         written = set(segment.writes)
         passed = [i for i in segment.inputs if i not in self.known]
-        donated = [i for i in passed if i in written]
-        self.arguments = donated + [i for i in passed if i not in written]
+        self.donated = [i for i in passed if i in written and i not in segment.resized]
+        self.arguments = self.donated + [i for i in passed if i not in self.donated]
         self.results = segment.outputs + segment.writes
-        self.checks: list[Check] = []
+        self.checks: list[Check] = []  # of all traces: each shape of the arguments has its own
         self._size = size
+        self._lock = threading.Lock()
         self.varying = [i for i in self.arguments if i in varying]
         self._seen: set[Any] = set()
-        self._kept = donated
-        self.call: Callable[..., Any] = backend.jitted(self._trace, tuple(range(len(donated))))
+        self.call: Callable[..., Any] = backend.jitted(self._trace, tuple(range(len(self.donated))))
 
     def _trace(self, *arrays: Any) -> Any:
         """The segment as a function of its arguments; runs once, on tracers."""
@@ -50,12 +51,14 @@ class Program:
         checks: list[Check] = []
         with scopes.checks.pushed(checks, what="check"):
             trace(self.segment.steps, env, checks)
-        self.checks = checks
         if not checks:
             return tuple(env[i] for i in self.results)
-        old = dict(zip(self._kept, arrays, strict=False))
-        self._guard(env, old, checks)
-        return tuple(env[i] for i in self.results), tuple((c.ok, c.values) for c in checks)
+        self._guard(env, dict(zip(self.donated, arrays, strict=False)), checks)
+        with self._lock:
+            first = len(self.checks)
+            self.checks.extend(checks)
+        found = {first + n: (c.ok, c.values) for n, c in enumerate(checks)}
+        return (*(env[i] for i in self.results), found)
 
     def _guard(self, env: list[Any], old: dict[int, Any], checks: list[Check]) -> None:
         """A step whose checks fail leaves the slots as they were."""
@@ -64,7 +67,7 @@ class Program:
         for check in checks[1:]:
             good = jnp.logical_and(good, check.ok)
         for place, before in old.items():
-            if env[place] is not before and env[place].shape == before.shape:
+            if env[place] is not before:
                 env[place] = jnp.where(good, env[place], before)
 
     def takes(self, env: list[Any]) -> bool:
@@ -83,8 +86,8 @@ class Program:
         """Compute the segment's results into `env`; raises what its checks found."""
         results = self.call(*[env[i] for i in self.arguments])
         failure = None
-        if self.checks:
-            results, found = results
+        if len(results) > len(self.results):
+            *results, found = results
             failure = self._first_failure(found)
         for place, value in zip(self.results, results, strict=True):
             env[place] = value
@@ -92,7 +95,8 @@ class Program:
             raise failure
 
     def _first_failure(self, found: Any) -> errors.OpError | None:
-        for check, (ok, values) in zip(self.checks, found, strict=True):
+        for number in sorted(found):
+            check, (ok, values) = self.checks[number], found[number]
             if not np.asarray(ok):
                 shown = [np.asarray(v) for v in values]
                 return check.error(None, check.node, check.message.format(*shown))

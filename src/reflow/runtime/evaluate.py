@@ -125,7 +125,9 @@ def located(error: Exception, step: Step, env: list[Any]) -> Exception:
     if isinstance(error, (ValueError, TypeError, IndexError, np.linalg.LinAlgError)):
         message = f"{step.node.type} cannot be computed: {error} (inputs: {came})"
         return errors.InvalidArgumentError(None, step.node, message)
-    return errors.InternalError(None, step.node, f"{type(error).__name__} in {step.node.type}: {error} (inputs: {came})")
+    return errors.InternalError(
+        None, step.node, f"{type(error).__name__} in {step.node.type}: {error} (inputs: {came})"
+    )
 
 
 def _shown(value: Any) -> str:

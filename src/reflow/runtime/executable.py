@@ -25,6 +25,8 @@ class Executable:
         self.plan = plan = Plan(fetches, targets, feeds)
         self.static = sorted(static_sources(plan))
         self.segments = cut(plan)
+        self.writes = any(s.writes for s in self.segments)
+        self.outlived = self.writes and len(self.segments) > 1 or not self._waits()
         self.template: list[Any] = [None] * plan.size
         for place, value in plan.constants.items():
             self.template[place] = value
@@ -33,6 +35,11 @@ class Executable:
         self.estimates: dict[Any, Estimate] = {}
         self.programs: dict[Any, list[Any]] = {}
         self._lock = threading.Lock()
+
+    def _waits(self) -> bool:
+        """Whether a run ends only when its XLA segments have: dispatch is asynchronous, fetching waits."""
+        fetched = set(self.plan.fetched)
+        return all(s.host or not fetched.isdisjoint(s.outputs) for s in self.segments)
 
     def key(self, arrays: list[Any]) -> Any:
         """What a program depends on: the shapes of the feeds, and the values of static ones."""
@@ -106,7 +113,8 @@ class Runner:
         self.feed_places = plan.feed_places
         self.fetched = plan.fetched
         self.parts = [
-            ([(i, cells[i]) for i in s.slots], [(i, cells[i]) for i in s.writes], s) for s in executable.segments
+            ([(i, cells[i]) for i in s.slots], [(i, cells[i]) for i in s.writes], s)
+            for s in executable.segments
         ]
 
     def run(self, arrays: list[Any]) -> list[Any]:
@@ -121,12 +129,16 @@ class Runner:
             programs = executable.compiled(key, arrays, self.tier) if self.tier != "interpret" else None
         if programs is None:
             env = executable.template.copy()
+            if executable.writes:
+                arrays = _copied(arrays)
             for place, array in zip(self.feed_places, arrays, strict=True):
                 env[place] = array
             for reads, writes, segment in self.parts:
                 self._interpret(env, reads, writes, segment)
         else:
             env = executable.device_template.copy()  # type: ignore[union-attr]
+            if executable.outlived:
+                arrays = _copied(arrays)
             for place, array in zip(self.feed_places, arrays, strict=True):
                 env[place] = array
             for (reads, writes, segment), part in zip(self.parts, programs, strict=True):
@@ -147,9 +159,8 @@ class Runner:
             try:
                 program.run(env)
             except errors.OpError:
-                kept = set(program.arguments)
                 for place, cell in writes:
-                    if place in kept:
+                    if place in program.donated:
                         cell.value = env[place]
                 raise
             for place, cell in writes:
@@ -158,7 +169,8 @@ class Runner:
     def _interpret(self, env: list[Any], reads: Any, writes: Any, segment: Segment) -> None:
         """Compute a segment with NumPy; a failure before its end changes no cell."""
         if segment.host and not writes:
-            self._gather(env, reads, segment)
+            with self.lock:  # while no other thread gives the buffers of the variables away
+                self._gather(env, reads, segment)
             evaluate(segment.steps, env)
             return
         with self.lock:
@@ -176,6 +188,11 @@ class Runner:
                 env[place] = np.asarray(value)
 
 
+def _copied(arrays: list[Any]) -> list[Any]:
+    """Fed arrays that the program may change while they are still in use, in a variable or on the device."""
+    return [a.copy() if a.__class__ is np.ndarray else a for a in arrays]
+
+
 def uninitialized(node: Operation) -> errors.OpError:
     """The error of reading a variable that has no value."""
     return errors.FailedPreconditionError(
@@ -188,5 +205,7 @@ def uninitialized(node: Operation) -> errors.OpError:
 
 def own(value: Any) -> Any:
     """A result as the caller's own NumPy value: scalars as NumPy scalars, arrays writable and unshared."""
-    array = np.array(value) if not isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        return value
+    array = np.array(value)
     return array if array.ndim else array[()]

@@ -17,13 +17,18 @@ Rebuild = Callable[[list[Any]], Any]
 def key_of(fetches: Any) -> Any:
     """A hashable key of a fetch structure: equal for equal structures of the same tensors."""
     kind = fetches.__class__
-    if kind is list or kind is tuple or isinstance(fetches, tuple):
+    if kind is list or kind is tuple or isinstance(fetches, (list, tuple)):
         return (kind, *[key_of(f) for f in fetches])
     if isinstance(fetches, Mapping):
         return (kind, *[(k, key_of(v)) for k, v in fetches.items()])
-    if kind is list or isinstance(fetches, list):
-        return (kind, *[key_of(f) for f in fetches])
+    if hasattr(kind, "__attrs_attrs__"):
+        return (kind, *[key_of(f) for f in _fields(fetches)])
     return fetches
+
+
+def _fields(item: Any) -> list[Any]:
+    """The field values of an instance of an `attrs` class."""
+    return [getattr(item, a.name) for a in type(item).__attrs_attrs__]
 
 
 class Fetches:
@@ -43,13 +48,10 @@ class Fetches:
             return lambda values: make([p(values) for p in parts])
         if isinstance(item, Mapping):
             rows = [(k, self._build(v)) for k, v in item.items()]
-            kind = type(item)
-            return lambda values: kind((k, p(values)) for k, p in rows)
-        if getattr(type(item), "__attrs_attrs__", None) is not None:
-            names = [a.name for a in type(item).__attrs_attrs__]
-            parts = [self._build(getattr(item, n)) for n in names]
-            kind = type(item)
-            return lambda values: kind(*[p(values) for p in parts])
+            return lambda values: _mapping_like(item, [(k, p(values)) for k, p in rows])
+        if hasattr(type(item), "__attrs_attrs__"):
+            parts = [self._build(field) for field in _fields(item)]
+            return lambda values: type(item)(*[p(values) for p in parts])
         return self._build_leaf(item)
 
     def _build_leaf(self, item: Any) -> Rebuild:
@@ -82,7 +84,8 @@ class Fetches:
             text = error.args[0] if error.args else error
             raise ValueError(f"Fetch argument {item!r} cannot be interpreted as a Tensor. ({text})") from None
         if not self.graph.is_fetchable(element):
-            raise ValueError(f"Operation {element.name!r} has been marked as not fetchable.")
+            node = element if isinstance(element, Operation) else element.op
+            raise ValueError(f"Operation {node.name!r} has been marked as not fetchable.")
         return element
 
 
@@ -90,9 +93,17 @@ def _maker(item: Any) -> Callable[[list[Any]], Any]:
     """How a sequence like `item` is made from a list."""
     if hasattr(item, "_fields"):
         return lambda values: type(item)(*values)
-    if type(item) is list:
-        return lambda values: values
+    if isinstance(item, list):
+        return lambda values: values  # a plain list for a subclass too, as in TF
     return type(item)
+
+
+def _mapping_like(item: Any, rows: list[tuple[Any, Any]]) -> Any:
+    """A mapping of the type of `item`. TF makes it empty first, so a defaultdict comes back without its factory."""
+    result = type(item)()
+    for key, value in rows:
+        result[key] = value
+    return result
 
 
 def plain(fetches: Any, count: int) -> str | None:
@@ -115,7 +126,9 @@ def feed_tensors(graph: Any, feed: Mapping[Any, Any]) -> list[tuple[Any, list[Te
             rows.append((key, [t for t in composite() if t is not None]))
         else:
             expanded = _expanded(key)
-            rows.append((key, [_feed_tensor(graph, k) for k in (expanded if expanded is not None else [key])]))
+            rows.append(
+                (key, [_feed_tensor(graph, k) for k in (expanded if expanded is not None else [key])])
+            )
     return rows
 
 
@@ -144,11 +157,13 @@ class Feeder:
         self.tensor = tensor
         self.dtype = tensor.dtype.base_dtype
         self.text = self.dtype == dtypes.string
-        self.numpy = None if self.dtype.name in ("resource", "variant") else np.dtype(self.dtype.as_numpy_dtype)
+        self.numpy = (
+            None if self.dtype.name in ("resource", "variant") else np.dtype(self.dtype.as_numpy_dtype)
+        )
         self.ints = tensor.shape.ints
 
     def __call__(self, value: Any) -> Any:
-        if value.__class__ is not np.ndarray or value.dtype != self.numpy:
+        if value.__class__ is not np.ndarray or value.dtype != self.numpy or self.text:
             value = self._converted(value)
         ints = self.ints
         if ints is not None and value.shape != ints and not _fits(value.shape, ints):
@@ -172,17 +187,22 @@ class Feeder:
         if hasattr(value, "addressable_shards") and value.dtype == self.numpy:
             return value  # a device array stays where it is
         try:
-            array = np.asarray(value, dtype=self.numpy)
+            with np.errstate(all="ignore"):
+                array = np.asarray(value, dtype=self.numpy)
+        except OverflowError:
+            raise self._too_large(value) from None
         except (ValueError, TypeError) as error:
-            raise type(error)(f"Cannot feed {_short(value)} for Tensor {self.tensor.name!r} of {self.dtype.name}: {error}") from None
+            raise type(error)(
+                f"Cannot feed {_short(value)} for Tensor {self.tensor.name!r} of {self.dtype.name}: {error}"
+            ) from None
         if isinstance(value, int) and array.dtype.kind in "iub" and int(array) != value:
             raise self._too_large(value)
         return array
 
     def _too_large(self, value: Any) -> TypeError:
         return TypeError(
-            f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type "
-            f"{self.numpy}. Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."
+            f"Type of feed value {_short(value)} with type {type(value)} is not compatible with Tensor type "
+            f"{self.numpy} (of {self.tensor.name!r}). Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."
         )
 
 
@@ -196,7 +216,7 @@ def _fits(shape: tuple[int, ...], ints: tuple[int | None, ...]) -> bool:
 
 
 def _text_array(value: Any) -> np.ndarray:
-    array = np.array(value, dtype=object) if not isinstance(value, np.ndarray) else value.astype(object)
+    array = np.array(value, dtype=object)  # a copy: the program's own array stays as it is
     flat = array.reshape(-1)
     for i, item in enumerate(flat):
         if isinstance(item, str):

@@ -20,7 +20,14 @@ from reflow.runtime.store import slot_name, slot_node
 
 # Ops that take a slot whether or not it has content yet.
 OPTIONAL_CONTENT = frozenset(
-    ("Assign", "IsVariableInitialized", "AssignVariableOp", "VarIsInitializedOp", "DestroyResourceOp", *SWITCHES)
+    (
+        "Assign",
+        "IsVariableInitialized",
+        "AssignVariableOp",
+        "VarIsInitializedOp",
+        "DestroyResourceOp",
+        *SWITCHES,
+    )
 )
 FOLD_LIMIT = 1 << 16  # elements: larger results of constants are computed in the run
 
@@ -64,12 +71,13 @@ class Plan:
             if node in found:
                 continue
             found.add(node)
-            todo.extend(t.op for t in node.inputs if t not in self._fed)
-            todo.extend(node.control_inputs)
+            todo.extend(self._parents(node))
         return found
 
     def _parents(self, node: Operation) -> list[Operation]:
-        return [t.op for t in node.inputs if t not in self._fed] + node.control_inputs
+        """The operations that a node waits for; one whose outputs are all fed has nothing to do."""
+        controls = [c for c in node.control_inputs if not c.outputs or not self._fed.issuperset(c.outputs)]
+        return [t.op for t in node.inputs if t not in self._fed] + controls
 
     def _ordered(self, nodes: set[Operation]) -> list[Operation]:
         """Nodes in schedule order. InvalidArgumentError when they wait for each other in a circle."""
@@ -267,9 +275,11 @@ def _writes(node: Operation) -> bool:
 
 
 def _unfed(node: Operation) -> errors.OpError:
-    shape = node.outputs[0].shape
-    dtype = node.outputs[0].dtype.name
-    known = "" if shape.ndims is None else f" and shape [{','.join('?' if d is None else str(d) for d in shape.ints)}]"
+    ints, dtype = node.outputs[0].shape.ints, node.outputs[0].dtype.name
+    dtype = {"float16": "half", "float32": "float", "float64": "double"}.get(
+        dtype, dtype
+    )  # C++'s names, as TF
+    known = "" if ints is None else f" and shape [{','.join('?' if d is None else str(d) for d in ints)}]"
     return errors.InvalidArgumentError(
         None, node, f"You must feed a value for placeholder tensor '{node.name}' with dtype {dtype}{known}"
     )

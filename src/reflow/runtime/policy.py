@@ -48,7 +48,9 @@ class Estimate:
         arguments = len(plan.slots) + len(plan.feeds) + len(plan.fetched)
         work = elements * ELEMENT + products * MULTIPLY_ADD
         self.interpret = steps * NODE + work
-        self.compiled = DISPATCH + ARGUMENT * arguments + elements * ELEMENT / XLA_SPEEDUP + products * MULTIPLY_ADD
+        self.compiled = (
+            DISPATCH + ARGUMENT * arguments + elements * ELEMENT / XLA_SPEEDUP + products * MULTIPLY_ADD
+        )
         self.compiling = COMPILE + steps * COMPILE_NODE
         self.must_compile = any(s.rule.kernel is None and not s.host for s in plan.steps)
 
@@ -74,7 +76,11 @@ def _products(node: Any, batch: int) -> float:
     if node.type not in ("MatMul", "BatchMatMul", "BatchMatMulV2"):
         return 0.0
     ints = node.inputs[0].shape.ints
-    inner = batch if not ints or ints[-1] is None else max(ints[-1], ints[-2] or batch) if node.attrs.get(
-        "transpose_a", node.attrs.get("adj_x")
-    ) else ints[-1]
+    inner = (
+        batch
+        if not ints or ints[-1] is None
+        else max(ints[-1], ints[-2] or batch)
+        if node.attrs.get("transpose_a", node.attrs.get("adj_x"))
+        else ints[-1]
+    )
     return _size(node.outputs[0], batch) * inner

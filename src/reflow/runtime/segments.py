@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reflow.graph.branches import MERGES, SWITCHES
+from reflow.graph.node import Operation
 from reflow.graph.registry import rule
 from reflow.runtime.evaluate import Step
 from reflow.runtime.plan import Plan
@@ -17,7 +18,9 @@ HOST_TYPES = frozenset(("string", "resource", "variant"))
 SMALL = 1 << 16  # elements: what the host may compute on the way to its own steps
 STATIC_FEED_LIMIT = 256  # elements of a feed that may be part of a program's key
 
-Sources = frozenset[int] | None  # the feeds that a value follows from; None when it follows from anything else
+Sources = (
+    frozenset[int] | None
+)  # the feeds that a value follows from; None when it follows from anything else
 
 
 class Segment:
@@ -27,6 +30,7 @@ class Segment:
         self.steps = steps
         self.host = host
         self.writes = list(dict.fromkeys(i for s in steps for i in s.writes))
+        self.resized = _resized(plan, steps)
         made: set[int] = set()
         inputs: dict[int, None] = {}
         for step in steps:
@@ -40,6 +44,21 @@ class Segment:
     def keep(self, later: set[int]) -> None:
         """Note which of its results are needed after it."""
         self.outputs = sorted(i for i in self.made if i in later and i not in self.writes)
+
+
+def _resized(plan: Plan, steps: list[Step]) -> set[int]:
+    """The slots that may have another shape after the steps than before."""
+    free = {place for place, owner in plan.slots.values() if not _has_fixed_shape(owner)}
+    free.update(i for s in steps if not s.node.attrs.get("validate_shape", True) for i in s.writes)
+    return free
+
+
+def _has_fixed_shape(owner: Operation) -> bool:
+    own = rule(owner.type)
+    if own is None or own.slot is None:
+        return True  # the state of a random op
+    shape = owner.attrs.get("shape")
+    return shape is not None and shape.is_fully_defined()
 
 
 def _wanted(place: int, step: Step) -> bool:

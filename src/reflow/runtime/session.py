@@ -22,7 +22,9 @@ class _Entry:
 
     __slots__ = ("feeders", "fetches", "kind", "runner", "spread")
 
-    def __init__(self, fetches: Fetches, kind: str | None, runner: Runner, feeders: list[Feeder], spread: Any) -> None:
+    def __init__(
+        self, fetches: Fetches, kind: str | None, runner: Runner, feeders: list[Feeder], spread: Any
+    ) -> None:
         self.fetches = fetches
         self.kind = kind
         self.runner = runner
@@ -57,12 +59,18 @@ class _Entry:
 class BaseSession:
     """What `Session` and `InteractiveSession` share: `run` and the session's state."""
 
-    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, tier: str | None = None) -> None:
+    def __init__(
+        self, target: str = "", graph: Graph | None = None, config: Any = None, tier: str | None = None
+    ) -> None:
         if graph is not None and not isinstance(graph, Graph):
             raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
+        if not isinstance(target, str):
+            raise TypeError(f"target must be a string, but got {type(target)}")
         if target:
             raise errors.UnimplementedError(
-                None, None, f"Session target {target!r}: Reflow runs in its own process; leave the target empty"
+                None,
+                None,
+                f"Session target {target!r}: Reflow runs in its own process; leave the target empty",
             )
         if config is not None and not hasattr(config, "graph_options"):
             raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
@@ -132,7 +140,9 @@ class BaseSession:
         """Work out a call of a new form: its plan is shared by all sessions of the graph."""
         graph = self._graph
         if graph.version == 0:
-            raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling run().")
+            raise RuntimeError(
+                "The Session graph is empty.  Add operations to the graph before calling run()."
+            )
         if not isinstance(feed or {}, Mapping):
             raise TypeError(f"feed_dict must be a dict from tensors to values, got {type(feed)}")
         fetches = Fetches(graph, structure)
@@ -144,8 +154,7 @@ class BaseSession:
         shared = graph.runtime.setdefault("executables", {})
         executable = shared.get(key)
         if executable is None:
-            executable = Executable(fetches.tensors, fetches.targets, feeds)
-            shared[key] = executable
+            executable = shared.setdefault(key, Executable(fetches.tensors, fetches.targets, feeds))
         runner = Runner(executable, self._store, self._lock, self._tier)
         entry = _Entry(
             fetches, plain(structure, len(fetches.tensors)), runner, [Feeder(t) for t in feeds], spread
@@ -170,7 +179,9 @@ class BaseSession:
 
     def partial_run(self, handle: Any, fetches: Any, feed_dict: Any = None) -> Any:
         """Not implemented: run all the fetches with all the feeds in one `run`."""
-        raise errors.UnimplementedError(None, None, "Session.partial_run is not implemented: use one Session.run")
+        raise errors.UnimplementedError(
+            None, None, "Session.partial_run is not implemented: use one Session.run"
+        )
 
     partial_run_setup = partial_run
 
@@ -206,27 +217,41 @@ class Session(BaseSession):
     5
     """
 
+    _stack: contextlib.ExitStack | None = None
+
     def __enter__(self) -> Session:
-        stack = contextlib.ExitStack()
+        if self._stack is not None:
+            raise RuntimeError(
+                "Session context managers are not re-entrant. "
+                "Use `Session.as_default()` if you want to enter a session multiple times."
+            )
+        self._stack = stack = contextlib.ExitStack()
         stack.enter_context(self._graph.as_default())
         stack.enter_context(self.as_default())
-        self._stacks = [*getattr(self, "_stacks", []), stack]
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._stacks.pop().__exit__(*error)
-        self.close()
+        stack, self._stack = self._stack, None
+        try:
+            if stack is not None:
+                stack.__exit__(*error)
+        finally:
+            self.close()
 
     @staticmethod
     def reset(target: str, containers: Any = None, config: Any = None) -> None:
         """Not implemented: it clears the variables of a remote server."""
-        raise errors.UnimplementedError(None, None, "Session.reset needs a remote target, which Reflow does not have")
+        raise errors.UnimplementedError(
+            None, None, "Session.reset needs a remote target, which Reflow does not have"
+        )
 
 
 class InteractiveSession(BaseSession):
     """A session that is the default one from its making until `close()`, for notebooks."""
 
-    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, tier: str | None = None) -> None:
+    def __init__(
+        self, target: str = "", graph: Graph | None = None, config: Any = None, tier: str | None = None
+    ) -> None:
         super().__init__(target, graph, config, tier)
         self._installed = contextlib.ExitStack()
         if graph is not None:

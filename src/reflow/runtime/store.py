@@ -32,7 +32,8 @@ class Store:
         if found is None:
             own = rule(node.type)
             start = (own.slot or own.state) if own is not None else None
-            found = self.cells[name] = Cell(name, node, start(node.attrs) if start is not None else None)
+            new = Cell(name, node, start(node.attrs) if start is not None else None)
+            found = self.cells.setdefault(name, new)  # atomic: another thread may have made it meanwhile
         return found
 
     def clear(self) -> None:

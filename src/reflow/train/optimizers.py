@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from reflow.graph.graph import colocate_with, control_dependencies, emit
 from reflow.model.initializers import constant_initializer, ones_initializer
 from reflow.ops import state
+from reflow.ops.array import ones_like
 from reflow.ops.casting import cast
 from reflow.ops.control import group
 from reflow.train.fused import FusedOptimizer, Hyper, Setting, check_positive, setting
@@ -249,7 +250,7 @@ class RMSPropOptimizer(FusedOptimizer):
     def _create_slots(self, var_list: list[Any]) -> None:
         for var in var_list:
             dtype, shape = var.dtype.base_dtype, var.get_shape()
-            ones = ones_initializer(dtype=dtype) if shape.is_fully_defined() else emit("OnesLike", var, name="ones_like")
+            ones = ones_initializer(dtype=dtype) if shape.is_fully_defined() else ones_like(var)
             self._get_or_make_slot_with_initializer(var, ones, shape, dtype, "rms", self._name)
             if self._centered:
                 self._zeros_slot(var, "mg", self._name)

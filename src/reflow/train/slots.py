@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from reflow.base import dtypes
-from reflow.graph.graph import colocate_with, convert_to_tensor, emit
+from reflow.graph.graph import colocate_with, emit
 from reflow.model.initializers import zeros_initializer
 from reflow.model.resource_variables import is_resource_variable
 from reflow.model.variable_base import Variable
 from reflow.model.variable_scope import get_variable, get_variable_scope, variable_scope
+from reflow.ops.array import zeros
 
 
 @contextlib.contextmanager
@@ -71,6 +72,5 @@ def create_zeros_slot(primary: Any, name: str, dtype: Any = None, colocate_with_
     shape = primary.get_shape()
     if shape.is_fully_defined():
         return create_slot_with_initializer(primary, zeros_initializer(), shape, dtype, name, colocate_with_primary)
-    zero = convert_to_tensor(0, dtype=dtype)
-    zeros = emit("Fill", emit("Shape", primary.initialized_value()), zero, name="zeros")
-    return create_slot(primary, zeros, name, colocate_with_primary)
+    start = primary.initialized_value() if isinstance(primary, Variable) else primary
+    return create_slot(primary, zeros(emit("Shape", start), dtype), name, colocate_with_primary)
