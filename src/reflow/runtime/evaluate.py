@@ -37,6 +37,7 @@ class Step:
     after: set[int] = field(default_factory=set)  # positions of the steps it must follow
     several: bool = False  # the kernel returns a tuple
     conditional: bool = False  # some input may be of a branch that is not taken
+    declared: tuple[int | None, ...] | None = None  # the shape that an assigned value must have
 
     @functools.cached_property
     def concrete(self) -> Callable[..., Any]:
@@ -44,14 +45,34 @@ class Step:
         if self.rule.host is not None and (self.host or self.rule.host_only):
             return functools.partial(_bound(self.rule, "host", self.node), HostContext(self.node))
         if self.rule.kernel is not None:
-            return functools.partial(_bound(self.rule, "kernel", self.node), np)
+            return self._checked(functools.partial(_bound(self.rule, "kernel", self.node), np))
         return backend.on_arrays(self.traced)
 
     @functools.cached_property
     def traced(self) -> Callable[..., Any]:
         """The kernel on traced arrays."""
         kind = "xla" if self.rule.xla is not None else "kernel"
-        return functools.partial(_bound(self.rule, kind, self.node), backend.jnp())
+        return self._checked(functools.partial(_bound(self.rule, kind, self.node), backend.jnp()))
+
+    def _checked(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        """An assignment that refuses values not of the variable's declared shape."""
+        declared = self.declared
+        if declared is None:
+            return kernel
+
+        def assign(ref: Any, value: Any) -> Any:
+            if not fits(np.shape(value), declared):
+                shown = [f"[{','.join('?' if d is None else str(d) for d in s)}]" for s in (declared, np.shape(value))]
+                message = "Assign requires shapes of both tensors to match. lhs shape= {} rhs shape= {}".format(*shown)
+                raise CheckFailed(message, errors.InvalidArgumentError)
+            return kernel(ref, value)
+
+        return assign
+
+
+def fits(shape: tuple[int, ...], ints: tuple[int | None, ...]) -> bool:
+    """Whether an array's shape is one that a static shape allows."""
+    return len(shape) == len(ints) and all(d is None or d == s for s, d in zip(shape, ints, strict=True))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from reflow.base import dtypes
 from reflow.graph import scopes
 from reflow.graph.node import Operation, Tensor
+from reflow.runtime.evaluate import fits
 
 Rebuild = Callable[[list[Any]], Any]
 
@@ -166,7 +167,7 @@ class Feeder:
         if value.__class__ is not np.ndarray or value.dtype != self.numpy or self.text:
             value = self._converted(value)
         ints = self.ints
-        if ints is not None and value.shape != ints and not _fits(value.shape, ints):
+        if ints is not None and value.shape != ints and not fits(value.shape, ints):
             raise ValueError(
                 f"Cannot feed value of shape {value.shape!r} for Tensor {self.tensor.name!r}, "
                 f"which has shape {str(self.tensor.shape)!r}"
@@ -209,10 +210,6 @@ class Feeder:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _fits(shape: tuple[int, ...], ints: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(ints) and all(d is None or d == s for s, d in zip(shape, ints, strict=True))
 
 
 def _text_array(value: Any) -> np.ndarray:

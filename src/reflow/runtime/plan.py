@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from reflow.base import errors
+from reflow.base.shape import as_shape
 from reflow.graph.branches import SWITCHES
 from reflow.graph.node import Operation, Tensor
 from reflow.graph.registry import Rule, rule
@@ -160,6 +161,7 @@ class Plan:
         optional = node.type in OPTIONAL_CONTENT
         reads = tuple(i for i in dict.fromkeys(inputs) if i in slots and not optional)
         step = Step(node, own, tuple(inputs), tuple(outputs), own.host_only, reads, tuple(writes))
+        step.declared = _declared_shape(node)
         lists = any(a.is_list for a in (node.definition.outputs if node.definition else ()))
         step.several = len(outputs) > 1 or (lists and bool(outputs))
         self._push(step, node)
@@ -267,6 +269,15 @@ class Plan:
             first.update(dict.fromkeys(i for i in step.reads if i not in written))
             written.update(step.writes)
         return [(place, name, node) for name, (place, node) in self.slots.items() if place in first]
+
+
+def _declared_shape(node: Operation) -> tuple[int | None, ...] | None:
+    """The shape that the value of an assignment must have, where it is not known to have it."""
+    if node.type not in ("Assign", "AssignVariableOp") or not node.attrs.get("validate_shape", True):
+        return None
+    owner = slot_node(node.inputs[0])
+    ints = as_shape(owner.attrs["shape"]).ints if owner is not None else None
+    return None if node.inputs[1].shape.is_fully_defined() else ints
 
 
 def _writes(node: Operation) -> bool:
