@@ -48,4 +48,5 @@ def converted(tf, np, text):
             return {"error": kind(error)}
         if tensor.op.type != "Const":
             return {"nodes": [node(op) for op in tensor.graph.get_operations()], "y": typed(tensor)}
-        return [tensor.name, *typed(tensor), repr(tf.make_ndarray(tensor.op.get_attr("value")).tolist())]
+        with tf.Session() as session:
+            return [tensor.name, *typed(tensor), repr(np.asarray(session.run(tensor)).tolist())]

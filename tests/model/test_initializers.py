@@ -37,7 +37,7 @@ NORMAL = [
     ("random_normal/stddev", "Const"),
     ("random_normal/RandomStandardNormal", "RandomStandardNormal"),
     ("random_normal/mul", "Mul"),
-    ("random_normal", "Add"),
+    ("random_normal", "AddV2"),
 ]
 TRUNCATED = [
     ("truncated_normal/shape", "Const"),
@@ -45,7 +45,7 @@ TRUNCATED = [
     ("truncated_normal/stddev", "Const"),
     ("truncated_normal/TruncatedNormal", "TruncatedNormal"),
     ("truncated_normal/mul", "Mul"),
-    ("truncated_normal", "Add"),
+    ("truncated_normal", "AddV2"),
 ]
 UNIFORM = [
     ("random_uniform/shape", "Const"),
@@ -54,7 +54,7 @@ UNIFORM = [
     ("random_uniform/RandomUniform", "RandomUniform"),
     ("random_uniform/sub", "Sub"),
     ("random_uniform/mul", "Mul"),
-    ("random_uniform", "Add"),
+    ("random_uniform", "AddV2"),
 ]
 ORTHOGONAL = [*NORMAL, ("Qr", "Qr"), ("DiagPart", "DiagPart"), ("Sign", "Sign"), ("mul", "Mul")]
 RESHAPED = [("Reshape/shape", "Const"), ("Reshape", "Reshape"), ("mul_1/x", "Const"), ("mul_1", "Mul")]

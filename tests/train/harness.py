@@ -163,3 +163,17 @@ def value_difference(want, got):
             if not np.allclose(flat2, flat, rtol=rtol, atol=rtol / 2, equal_nan=True):
                 return "step %d value %d: want %s, got %s" % (step, i, flat, flat2)
     return None
+
+
+def check(tf, scenarios, name, want):
+    """Assert that a system answers a scenario as recorded."""
+    got = answer(tf, scenarios, name)
+    if name in scenarios.raising:
+        assert got["raises"] == want["raises"]
+        return
+    if name not in scenarios.other_nodes:
+        difference = node_difference(want["nodes"], got["nodes"])
+        assert difference is None, difference
+    difference = value_difference(want["values"], got["values"])
+    assert difference is None, difference
+    assert got["facts"] == want["facts"]

@@ -319,13 +319,14 @@ def partitioned(tf):
 
 
 @scenarios
-def mean_of_variables(tf):
+def read_after_step(tf):
+    """An average of the variables as they are after the step, by new reads."""
     x, z = variables(tf)
     step = tf.train.GradientDescentOptimizer(0.1).minimize(dense_loss(tf, x, z))
-    average = tf.train.ExponentialMovingAverage(0.9)
+    mean = tf.Variable(tf.zeros([2]), trainable=False, name="mean")
     with tf.control_dependencies([step]):
-        both = average.apply([x, z])
-    return Plan(everything(tf), both)
+        moved = mean.assign_sub(0.1 * (mean - x.read_value()))
+    return Plan(everything(tf), moved)
 
 
 def own_optimizer(tf, base):
@@ -431,7 +432,8 @@ def adam_with_decay(tf):
 
     class WithDecay(tf.train.AdamOptimizer):
         def _apply_dense(self, grad, var):
-            decayed = var.assign_sub(0.01 * self._lr_t * var)
+            with tf.control_dependencies([grad]):
+                decayed = var.assign_sub(0.01 * self._lr_t * var)
             with tf.control_dependencies([decayed]):
                 return super(WithDecay, self)._apply_dense(grad + self._beta1_t * self.get_slot(var, "m"), var)
 

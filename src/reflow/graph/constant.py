@@ -22,17 +22,15 @@ def as_array(value: Any, dtype: dtypes.DType | None = None) -> np.ndarray:
     Python floats become float32 and Python integers int32, NumPy values keep their type, text becomes bytes.
     Raises TypeError when an element cannot be of `dtype`, ValueError when rows differ in length or a value does not fit.
     """
-    if isinstance(value, np.ndarray) and value.dtype != object:
-        return _numpy_as(value, dtype)
+    if isinstance(value, np.ndarray):
+        return _numpy_as(value, dtype) if value.dtype != object else _object_array(value, dtype)
     if dtype is not None and dtype.base_dtype == dtypes.string:
         return _bytes_array(value)
     leaf = _first_leaf(value)
     if isinstance(leaf, (str, bytes)):
         if dtype is not None:
-            raise TypeError(f"Expected {dtype.name}, got {leaf!r} of type '{type(leaf).__name__}' instead.")
+            raise _not_of(dtype, leaf)
         return _bytes_array(value)
-    if isinstance(leaf, Tensor):
-        raise TypeError(f"List of Tensors when single Tensor expected: {leaf}")
     _check_leaves(value, dtype)
     try:
         array = np.array(value)
@@ -49,24 +47,35 @@ def as_array(value: Any, dtype: dtypes.DType | None = None) -> np.ndarray:
 
 def _numpy_as(value: np.ndarray, dtype: dtypes.DType | None) -> np.ndarray:
     if value.dtype.kind in "US":
+        if dtype is not None and dtype.base_dtype != dtypes.string:
+            raise ValueError(f"An array of text cannot be a tensor of {dtype.name}: {value!r}")
         return _bytes_array(value)
+    if dtype is not None and dtype.base_dtype == dtypes.string:
+        raise TypeError(f"Expected string, got an array of {value.dtype.name} instead.")
     if dtype is None:
         dtypes.as_dtype(value.dtype)  # TypeError for what no tensor can hold
         return value
     target = dtype.as_numpy_dtype
     if value.dtype == target:
         return value
-    if value.dtype.kind == "b" or dtype.is_bool:
-        raise TypeError(f"Expected {dtype.name}, got an array of {value.dtype.name} instead.")
-    if value.dtype.kind in "fc" and dtype.is_integer:
-        raise TypeError(f"Expected {dtype.name}, got an array of {value.dtype.name} instead.")
-    return value.astype(target)
+    with np.errstate(all="ignore"):  # arrays are cast as NumPy casts them, unlike Python's numbers
+        return value.astype(target)
+
+
+def _object_array(value: np.ndarray, dtype: dtypes.DType | None) -> np.ndarray:
+    """An array of Python objects: texts, or numbers that go the way of a list."""
+    texts = any(isinstance(x, (str, bytes)) for x in value.reshape(-1))
+    return _bytes_array(value) if texts else as_array(value.tolist(), dtype)
+
+
+def _not_of(dtype: dtypes.DType, leaf: Any) -> TypeError:
+    return TypeError(f"Expected {dtype.name}, got {leaf!r} of type '{type(leaf).__name__}' instead.")
 
 
 def _python_array(array: np.ndarray, value: Any, leaf: Any, dtype: dtypes.DType | None) -> np.ndarray:
     """The array of a Python value, of the type that Python's own numbers take."""
     if dtype is not None:
-        if dtype.is_integer and array.size:
+        if dtype.is_integer and array.size and array.dtype.kind in "iu" and not isinstance(value, np.generic):
             _check_range(array, dtype)
         with np.errstate(over="ignore"):  # what float16 cannot hold is inf in it
             return array.astype(dtype.as_numpy_dtype, copy=False)
@@ -110,18 +119,21 @@ def _leaves_are_numbers(value: Any) -> bool:
 
 
 def _check_leaves(value: Any, dtype: dtypes.DType | None) -> None:
-    """TypeError for the first element that cannot be of `dtype`: numbers are never truncated or mixed with bools."""
+    """TypeError for the first element that cannot be of `dtype`: Python's numbers are never truncated."""
     leaves = _leaves(value) if isinstance(value, (list, tuple)) else [value]
     first_kind = None
     for leaf in leaves:
         if leaf is None:
-            raise ValueError("None values not supported.")
+            error = ValueError if value is None else TypeError
+            raise error("None values not supported.")
+        if isinstance(leaf, Tensor):
+            raise TypeError(f"List of Tensors when single Tensor expected: {leaf}")
         kind = _kind(leaf)
-        if dtype is not None and kind not in _accepted_kinds(dtype):
-            raise TypeError(f"Expected {dtype.name}, got {leaf!r} of type '{type(leaf).__name__}' instead.")
+        if dtype is not None and not isinstance(leaf, np.generic) and kind not in _accepted_kinds(dtype):
+            raise _not_of(dtype, leaf)
         if dtype is None and len(leaves) > 1:
             first_kind = first_kind or kind
-            if ("b" in (kind, first_kind) and kind != first_kind) or (kind == "S") != (first_kind == "S"):
+            if (kind == "S") != (first_kind == "S"):
                 raise TypeError(f"Expected values of one type, got {leaves[0]!r} and {leaf!r}")
 
 
@@ -130,8 +142,8 @@ def _accepted_kinds(dtype: dtypes.DType) -> str:
     if dtype.is_bool:
         return "b"
     if dtype.is_integer or dtype.is_quantized:
-        return "i"
-    return "ifc" if dtype.is_complex else "if"
+        return "bi"
+    return "bifc" if dtype.is_complex else "bif"
 
 
 def _kind(leaf: Any) -> str:
@@ -164,7 +176,7 @@ def _bytes_array(value: Any) -> np.ndarray:
 def fill_to(array: np.ndarray, shape: TensorShape, verify: bool) -> np.ndarray:
     """`array` in `shape`: reshaped, or its last element repeated when it is too short (TF 1's rule)."""
     if not shape.is_fully_defined():
-        raise ValueError(f"The shape of a constant must be fully defined, got {shape}")
+        raise TypeError(f"The shape of a constant must be fully defined, got {shape}")
     target: tuple[Any, ...] = tuple(shape.as_list())
     wanted = int(np.prod(target, dtype=np.int64))
     if array.size == wanted and (not verify or array.shape == target):

@@ -57,9 +57,11 @@ def _convert_value(
     if isinstance(value, Dimension):
         if value.value is None:
             raise ValueError(f"Cannot convert an unknown Dimension to a Tensor: {value}")
+        if wanted is not None and wanted not in (dtypes.int32, dtypes.int64):
+            raise TypeError(f"Cannot convert a Dimension to dtype {wanted.name}: it is int32 or int64")
         return make_constant(graph, value.value, wanted or dtypes.int32, name=name or "shape_as_tensor")
     if isinstance(value, (list, tuple)) and holds_tensor(value):
-        return pack_nested(graph, value, _dtype_of(value) if wanted is None else wanted, name or "packed")
+        return pack_list(graph, value, wanted, name or "packed")
     if value is None:
         raise ValueError("None values not supported.")
     value = _without_dimensions(value)
@@ -116,6 +118,24 @@ def _dtype_of(value: Any) -> dtypes.DType | None:
     return None
 
 
+def pack_list(graph: Any, values: Any, wanted: dtypes.DType | None, name: str) -> Tensor:
+    """A list that holds tensors as a tensor of type `wanted`, or else of the first tensor's type."""
+    own = _dtype_of(values)
+    if wanted is not None and own != wanted.base_dtype:
+        values = _cast_tensors(graph, values, wanted.base_dtype)
+    return pack_nested(graph, values, own if wanted is None else wanted.base_dtype, name)
+
+
+def _cast_tensors(graph: Any, item: Any, dtype: dtypes.DType) -> Any:
+    """The nested list with its tensors cast to `dtype`."""
+    if isinstance(item, (list, tuple)):
+        return [_cast_tensors(graph, x, dtype) for x in item]
+    if not hasattr(item, "_as_tensor"):
+        return item
+    tensor = convert(graph, item)
+    return tensor if tensor.dtype.base_dtype == dtype else graph.emit("Cast", tensor, DstT=dtype)
+
+
 def pack_nested(graph: Any, values: Any, dtype: Any, name: str) -> Tensor:
     """A nested list that holds tensors, as nested `Pack` nodes; plain numbers become constants named by position."""
     with graph.name_scope(name) as scope:
@@ -127,6 +147,7 @@ def _pack_part(graph: Any, item: Any, dtype: Any, name: str) -> Tensor:
     if isinstance(item, (list, tuple)):
         if holds_tensor(item):
             return pack_nested(graph, item, dtype, name)
+        graph.unique_name(name)  # TensorFlow opens a scope for the list first, which uses the name up
         return make_constant(graph, _without_dimensions(item), dtype, name=name)
     if isinstance(item, Tensor) or hasattr(item, "_as_tensor"):
         tensor = convert(graph, item)

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reflow.base import dtypes, errors
-from reflow.base.shape import TensorShape, as_shape, unknown_shape
+from reflow.base.shape import Dimension, TensorShape, as_shape, unknown_shape
 from reflow.graph import graphdef, registry, scopes
 from reflow.graph.binding import Binding, default_value
 from reflow.graph.constant import make_constant
@@ -170,7 +170,7 @@ class Graph:
                 device = str(function(op) or "")
             else:
                 device = merged(device, function) if device else function
-        return merged(device, "") if device else ""
+        return device
 
     def create_op(
         self,
@@ -207,6 +207,9 @@ class Graph:
             return make_constant(self, [], dtypes.int32, name="Const")
         if holds_tensor(values):
             return pack_nested(self, values, None, name)
+        if any(isinstance(v, Dimension) for v in values):
+            self.unique_name(name)  # TensorFlow fails to make a constant first, which uses the name up
+            return self.emit("Pack", [v.value if isinstance(v, Dimension) else v for v in values], axis=0, name=name)  # type: ignore[no-any-return]
         return self.convert(values, name=name)
 
     # Names
@@ -442,6 +445,9 @@ class Graph:
         """Nodes of the given types made in the block use the registered gradient of another name."""
         if not isinstance(op_type_map, dict):
             raise TypeError("op_type_map must be a dictionary mapping strings to strings")
+        for text in (*op_type_map, *op_type_map.values()):
+            if not isinstance(text, str):
+                raise TypeError(f"op_type_map must map strings to strings, got {text!r}")
         outer = self._gradient_overrides
         self._gradient_overrides = {**outer, **op_type_map}
         try:

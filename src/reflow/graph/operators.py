@@ -54,10 +54,10 @@ class Operators:
         return self.graph.emit(op_type, self, other)
 
     def __add__(self, other: Any) -> Any:
-        return self._binary("AddV2", "add", other)
+        return self._binary(_addition(self), "add", other)
 
     def __radd__(self, other: Any) -> Any:
-        return self._reflected("AddV2", "add", other)
+        return self._reflected(_addition(self), "add", other)
 
     def __sub__(self, other: Any) -> Any:
         return self._binary("Sub", "sub", other)
@@ -174,6 +174,11 @@ class Operators:
 
     def __getitem__(self, key: Any) -> Any:
         return slice_tensor(self.graph, self.graph.convert(self), key)
+
+
+def _addition(value: Any) -> str:
+    """The op of `+`: AddV2 takes no strings."""
+    return "Add" if value.dtype.base_dtype == dtypes.string else "AddV2"
 
 
 def true_divide(graph: Any, x: Any, y: Any, name: str) -> Any:

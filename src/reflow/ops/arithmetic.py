@@ -194,7 +194,21 @@ def _divide(op_type: str, x: Any, y: Any) -> Any:
     return emit(op_type, x, y)
 
 
-@binary("RealDiv", broadcasting(_true_quotient), lambda op, grad: _quotient_gradient("RealDiv", op, grad))
+def _true_quotient_xla(jnp: Any, x: Any, y: Any) -> Any:
+    """The quotient rounded once: XLA would make a product with the reciprocal of a divisor that it knows."""
+    import jax
+
+    if isinstance(y, (np.ndarray, np.generic)) and not _is_integer(x):
+        y = jax.lax.optimization_barrier(jnp.asarray(y))
+    return broadcasting(_true_quotient)(jnp, x, y)
+
+
+@binary(
+    "RealDiv",
+    broadcasting(_true_quotient),
+    lambda op, grad: _quotient_gradient("RealDiv", op, grad),
+    xla=_true_quotient_xla,
+)
 def realdiv(x: Any, y: Any, name: str | None = None) -> Any:
     """`x / y`, elementwise with broadcasting, in the type of the inputs.
 

@@ -48,6 +48,7 @@ class Plan:
         self.slot_places: set[int] = set()
         self.steps: list[Step] = []
         self._fed = set(feeds)
+        self._wanted = set(fetches)
         self._snapshots = {t for t in fetches if slot_node(t) is not None and t not in self._fed}
         self._step_of: dict[Operation, int] = {}
         nodes = self._needed_nodes(fetches, targets)
@@ -113,7 +114,7 @@ class Plan:
 
     def _place_input(self, tensor: Tensor) -> int:
         if tensor not in self._fed:
-            owner = slot_node(tensor)
+            owner = slot_node(tensor.op.inputs[0] if is_plain_read(tensor.op) else tensor)
             if owner is not None:
                 return self._place_slot(owner)
         return self._place(tensor)
@@ -140,6 +141,8 @@ class Plan:
             self.constants[self._place(node.outputs[0])] = node.attrs["value"]
         elif own.slot is not None:
             self._place_slot(node)
+        elif is_plain_read(node) and node.outputs[0] not in self._wanted:
+            pass  # its users look at the variable itself
         elif own.kernel is not None or own.xla is not None or own.host is not None:
             self._add_step(node, own)
         for tensor in node.outputs:
@@ -278,6 +281,18 @@ def _declared_shape(node: Operation) -> tuple[int | None, ...] | None:
     owner = slot_node(node.inputs[0])
     ints = as_shape(owner.attrs["shape"]).ints if owner is not None else None
     return None if node.inputs[1].shape.is_fully_defined() else ints
+
+
+def is_plain_read(node: Operation) -> bool:
+    """Whether a node is the `x/read` of a reference variable, which waits for nothing.
+
+    TensorFlow's shares the variable's buffer: an op that uses it sees the value at the time it runs itself. Programs rely
+    on it: a moving average made under `control_dependencies([train_op])` averages the values after the step.
+    """
+    if node.type != "Identity" or node.control_inputs or not node.inputs[0].dtype.is_ref_dtype:
+        return False
+    own = rule(node.inputs[0].op.type)
+    return own is not None and own.slot is not None
 
 
 def _writes(node: Operation) -> bool:
