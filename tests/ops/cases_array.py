@@ -298,6 +298,7 @@ case(
     lambda tf, x: tf.extract_image_patches(x, [1, 2, 2, 1], [1, 1, 1, 1], [1, 1, 1, 1], "VALID"),
     x=f32(1, 3, 3, 2),
     unknown="its gradient needs static shapes",
+    grad_nodes="TensorFlow multiplies by a sparse matrix that has a row for each pixel of each patch",
 )
 case("bool_mask_dtype", call("reshape", [4]), x=u8(2, 2))
 case("distinct_sort", lambda tf, x: tf.sort(x, direction="DESCENDING"), x=distinct(2, 4))

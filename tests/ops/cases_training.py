@@ -78,7 +78,7 @@ def step(tf, kind, formula, grad, indices=None, columns=2, numbers=(), **attrs):
         return [v.read_value() for v in variables]
 
 
-def dense(name, formula, g=None, **options):
+def dense(name, formula, grad=None, **options):
     """Rows for the dense forms of a formula."""
     for kind in ("Apply", "ResourceApply"):
         rows.case(
@@ -90,7 +90,7 @@ def dense(name, formula, g=None, **options):
         )
 
 
-def sparse(name, formula, g=None, indices=None, **options):
+def sparse(name, formula, grad=None, indices=None, **options):
     """Rows for the forms of a formula that update some rows."""
     for kind in ("SparseApply", "ResourceSparseApply"):
         rows.case(

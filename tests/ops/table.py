@@ -199,7 +199,7 @@ def attr_value(tf, value):
 # --- rows -----------------------------------------------------------------------------------------
 
 # Options of a row that turn a check off must say why: their value is None (checked) or the reason.
-REASONS = ("second", "double", "unknown", "nodes", "grad_nodes", "compiled")
+REASONS = ("second", "double", "unknown", "shapes", "nodes", "unknown_nodes", "grad_nodes", "compiled")
 OPTIONS = {
     "grad": None,  # None: gradients when there are differentiable inputs and outputs; False: none
     "wrt": None,  # names of the inputs to differentiate for (default: all differentiable ones)

@@ -118,7 +118,7 @@ class FoldingGraph(tf.Graph):
         return name
 
 
-RANDOM_SUM = re.compile(r"^(\S+) Add (\S*mul(?:_\d+)?:0 \S*(?:min|mean)(?:_\d+)?:0)")
+RANDOM_SUM = re.compile(r"^(\S+) Add ((\S+/)mul:0 \3(?:min|mean):0|\S*random_uniform(?:_\d+)?/mul:0 \S+)$")
 
 
 def assert_nodes(found: list[str], expected: list[str]) -> None:
@@ -158,6 +158,8 @@ def test_compiled_values(row: Row) -> None:
 def test_static_shapes(row: Row) -> None:
     built = Built(tf, row, usual(row))
     entry = recorded(row)
+    if row.shapes:
+        pytest.skip(row.shapes)
     assert built.shapes() == entry["shapes"][usual(row)]
     for tensor, stored in zip(built.tensors, entry["steps"][0], strict=True):
         assert tensor.shape.is_compatible_with(TensorShape(stored["shape"]))
@@ -173,7 +175,7 @@ def test_unknown_shapes(row: Row, how: str) -> None:
     for tensor, stored in zip(built.tensors, entry["steps"][0], strict=True):
         assert tensor.shape.is_compatible_with(TensorShape(stored["shape"]))
     assert_steps(built.run(session(built)), row)
-    if not row.nodes:
+    if not (row.nodes or row.unknown_nodes):
         assert_nodes(Built(tf, row, how, graph=FoldingGraph()).nodes, entry["nodes"][how])
 
 

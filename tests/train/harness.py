@@ -55,7 +55,7 @@ class Scenarios:
         return self(build)
 
 
-def answer(tf, scenarios, name):
+def answer(tf, scenarios, name, make_session=None):
     """What a system answers to a scenario, as plain JSON values."""
     graph = tf.Graph()
     with graph.as_default():
@@ -65,7 +65,7 @@ def answer(tf, scenarios, name):
         if not isinstance(plan, Plan):
             plan = Plan(plan)
         nodes = [line(op) for op in graph.get_operations()]
-        values = run(tf, graph, plan)
+        values = run(tf, plan, (make_session or tf.Session)(graph=graph))
     return {"nodes": nodes, "values": values, "facts": json.loads(json.dumps(plan.facts))}
 
 
@@ -79,7 +79,7 @@ def raised(tf, build):
     raise AssertionError("nothing was raised")
 
 
-def run(tf, graph, plan):
+def run(tf, plan, session):
     """The values of the plan's fetches after each step (before the first, when there is no step)."""
     parts, kept = [], []
     for fetch in plan.fetches:
@@ -87,7 +87,7 @@ def run(tf, graph, plan):
         kept.extend(parts[-1])
     init = tf.global_variables_initializer()
     results = []
-    with tf.Session(graph=graph) as session:
+    with session:
         session.run(init)
         for _ in range(plan.steps):
             if plan.step is not None:
@@ -165,9 +165,9 @@ def value_difference(want, got):
     return None
 
 
-def check(tf, scenarios, name, want):
+def check(tf, scenarios, name, want, make_session=None):
     """Assert that a system answers a scenario as recorded."""
-    got = answer(tf, scenarios, name)
+    got = answer(tf, scenarios, name, make_session)
     if name in scenarios.raising:
         assert got["raises"] == want["raises"]
         return

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 import reflow as tf
+from reflow.runtime.session import Session
 
 from . import FAMILIES, harness
 
-NAMES = [(family, name) for family in ("optimizers", "training") for name in FAMILIES[family].builds]
+KINDS = ("optimizers", "training", "contrib")
+NAMES = [(family, name) for family in KINDS for name in FAMILIES[family].builds]
 
 
 @functools.cache
@@ -25,8 +27,14 @@ def test_scenario(family: str, name: str) -> None:
     harness.check(tf, FAMILIES[family], name, recordings(family)[name])
 
 
+@pytest.mark.parametrize("name", [name for family, name in NAMES if family == "optimizers" and "float32_" in name])
+def test_compiled(name: str) -> None:
+    make_session = functools.partial(Session, tier="compile")
+    harness.check(tf, FAMILIES["optimizers"], name, recordings("optimizers")[name], make_session)
+
+
 def test_every_recording_has_a_scenario() -> None:
-    for family in ("optimizers", "training"):
+    for family in KINDS:
         assert set(recordings(family)) == set(FAMILIES[family].builds)
 
 

@@ -5,6 +5,9 @@ contrib.layers_initializers -> contrib.slim contrib.layers contrib.layers.python
   -: variance_scaling_initializer xavier_initializer
   contrib.slim contrib.layers: xavier_initializer_conv2d=xavier_initializer
   contrib.layers.python.layers.initializers: xavier_initializer_conv2d=xavier_initializer
+contrib.opt
+  contrib.opt: AdaMaxOptimizer AdamWOptimizer DecoupledWeightDecayExtension LazyAdamOptimizer
+      MomentumWOptimizer MovingAverageOptimizer NadamOptimizer extend_with_decoupled_weight_decay
 model.regularizers -> contrib.layers contrib.slim contrib.layers.python.layers.regularizers
   -: apply_regularization l1_l2_regularizer l1_regularizer l2_regularizer sum_regularizer
 """

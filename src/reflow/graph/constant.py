@@ -82,7 +82,8 @@ def _python_array(array: np.ndarray, value: Any, leaf: Any, dtype: dtypes.DType 
     if isinstance(value, np.generic):
         return array
     if array.size == 0 or array.dtype == np.float64:
-        return array.astype(np.float32)
+        with np.errstate(over="ignore"):  # 1e40 is inf
+            return array.astype(np.float32)
     if array.dtype == np.int64:
         fits = array.min() >= -(2**31) and array.max() < 2**31
         return array.astype(np.int32 if fits else np.int64)

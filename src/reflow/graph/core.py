@@ -208,8 +208,9 @@ class Graph:
         if holds_tensor(values):
             return pack_nested(self, values, None, name)
         if any(isinstance(v, Dimension) for v in values):
-            self.unique_name(name)  # TensorFlow fails to make a constant first, which uses the name up
-            return self.emit("Pack", [v.value if isinstance(v, Dimension) else v for v in values], axis=0, name=name)  # type: ignore[no-any-return]
+            self.convert(values, name=name)  # TensorFlow makes a constant first, and does not use it
+            parts = [v.value if isinstance(v, Dimension) else v for v in values]
+            return self.emit("Pack", parts, axis=0, name=name)  # type: ignore[no-any-return]
         return self.convert(values, name=name)
 
     # Names

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from reflow.base import dtypes
+from reflow.base.shape import Dimension
+from reflow.graph.registry import helper
 
 # An integer divided by an integer is a float (PEP 238); small integers need no float64.
 TRUE_DIVISION_TYPES = {
@@ -218,7 +220,7 @@ def _is_index(value: Any) -> bool:
         return True
     if isinstance(value, np.ndarray):
         return value.ndim == 0 and value.dtype.kind in "iu"
-    if hasattr(value, "value") and value.__class__.__name__ == "Dimension":
+    if isinstance(value, Dimension):
         return value.value is not None
     dtype = getattr(value, "dtype", None)
     return isinstance(dtype, dtypes.DType) and dtype.is_integer and value.get_shape().ndims in (0, None)
@@ -230,7 +232,8 @@ def _checked_index(value: Any) -> Any:
             "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors "
             f"are valid indices, got {value!r}"
         )
-    return int(value) if not isinstance(getattr(value, "dtype", None), dtypes.DType) else value
+    kept = isinstance(value, Dimension) or isinstance(getattr(value, "dtype", None), dtypes.DType)
+    return value if kept else int(value)
 
 
 class SliceSpec:
@@ -276,13 +279,14 @@ class SliceSpec:
 
 
 def slice_tensor(graph: Any, tensor: Any, key: Any) -> Any:
-    """`tensor[key]` as a StridedSlice node."""
-    boolean = getattr(key, "dtype", None)
-    if boolean is not None and boolean in (np.bool_, dtypes.bool) and getattr(key, "ndim", 1) != 0:
-        raise TypeError("A boolean mask is not an index here: use tf.boolean_mask(tensor, mask)")
+    """`tensor[key]` as a StridedSlice node; by a boolean mask, as the nodes of `tf.boolean_mask`."""
+    if isinstance(key, (np.ndarray, Operators)) and key.dtype in (np.bool_, dtypes.bool):
+        return helper("boolean_mask")(tensor, key)
     spec = SliceSpec(key)  # the `+ 1` after an index that is a tensor stays outside of the scope
     with graph.name_scope("strided_slice") as scope:
-        packed = [graph.pack(part, name="stack") for part in (spec.begin, spec.end, spec.strides)]
+        parts = (spec.begin, spec.end, spec.strides) if spec.begin else ([],)
+        packed = [graph.pack(part, name="stack") for part in parts]
+        packed = packed if spec.begin else packed * 3
         if len({p.dtype.base_dtype for p in packed}) > 1:
             packed = [
                 p if p.dtype == dtypes.int64 else graph.emit("Cast", p, DstT=dtypes.int64) for p in packed

@@ -202,6 +202,20 @@ def register(op_type: str, **fields: Any) -> Rule:
     return new
 
 
+_helpers: dict[str, Callable[..., Any]] = {}
+
+
+def helper(name: str) -> Callable[..., Any]:
+    """A function of the op families that Python's operators stand for but that is not one op."""
+    return _helpers[name]
+
+
+def register_helper(function: F) -> F:
+    """Decorator: makes a function known to `helper` by its name."""
+    _helpers[function.__name__] = function
+    return function
+
+
 def op(op_type: str | Sequence[str], **fields: Any) -> Callable[[F], F]:
     """Decorator of the public function of an op (or of several that share a rule): registers the rule."""
     types = (op_type,) if isinstance(op_type, str) else tuple(op_type)

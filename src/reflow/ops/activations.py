@@ -15,7 +15,6 @@ from reflow.graph.registry import op, register
 from reflow.ops import blocks
 from reflow.ops import matrix_shapes as mats
 from reflow.ops.deprecation import renamed
-from reflow.ops.elementwise import quiet
 
 # Rectifiers. The kernel of a gradient op takes the gradient and the input, or the output, of the op.
 
@@ -46,7 +45,7 @@ def _exponential_second(op_type: str, zero: Any) -> Any:
 
 
 def _register_gradient(op_type: str, kernel: Any, gradient: Any) -> None:
-    register(op_type, shape=shapes.merged_inputs, kernel=quiet(kernel), gradient=gradient)
+    register(op_type, shape=shapes.merged_inputs, kernel=kernel, gradient=gradient)
 
 
 def _number(x: Any, value: Any) -> Any:
@@ -79,7 +78,7 @@ _register_gradient(
 @op(
     "Relu",
     shape=shapes.unchanged,
-    kernel=quiet(lambda xp, x: xp.maximum(x, _number(x, 0))),
+    kernel=lambda xp, x: xp.maximum(x, _number(x, 0)),
     gradient=lambda op, grad: [emit("ReluGrad", grad, op.outputs[0])],
 )
 def relu(features: Any, name: str | None = None) -> Any:
@@ -96,7 +95,7 @@ def relu(features: Any, name: str | None = None) -> Any:
 @op(
     "Relu6",
     shape=shapes.unchanged,
-    kernel=quiet(lambda xp, x: xp.minimum(xp.maximum(x, _number(x, 0)), _number(x, 6))),
+    kernel=lambda xp, x: xp.minimum(xp.maximum(x, _number(x, 0)), _number(x, 6)),
     gradient=lambda op, grad: [emit("Relu6Grad", grad, op.outputs[0])],
 )
 def relu6(features: Any, name: str | None = None) -> Any:
@@ -115,7 +114,7 @@ def relu6(features: Any, name: str | None = None) -> Any:
 @op(
     "Elu",
     shape=shapes.unchanged,
-    kernel=quiet(lambda xp, x: xp.where(x < 0, xp.exp(x) - _number(x, 1), x)),
+    kernel=lambda xp, x: xp.where(x < 0, xp.exp(x) - _number(x, 1), x),
     gradient=lambda op, grad: [emit("EluGrad", grad, op.outputs[0])],
 )
 def elu(features: Any, name: str | None = None) -> Any:
@@ -132,12 +131,10 @@ def elu(features: Any, name: str | None = None) -> Any:
 @op(
     "Selu",
     shape=shapes.unchanged,
-    kernel=quiet(
-        lambda xp, x: xp.where(
-            x < 0,
-            _number(x, SELU_SCALE_ALPHA) * (xp.exp(x) - _number(x, 1)),
-            _number(x, SELU_SCALE) * x,
-        )
+    kernel=lambda xp, x: xp.where(
+        x < 0,
+        _number(x, SELU_SCALE_ALPHA) * (xp.exp(x) - _number(x, 1)),
+        _number(x, SELU_SCALE) * x,
     ),
     gradient=lambda op, grad: [emit("SeluGrad", grad, op.outputs[0])],
 )
@@ -171,7 +168,7 @@ _register_gradient(
 )
 
 
-@op("LeakyRelu", shape=shapes.unchanged, kernel=quiet(_leaky_kernel), gradient=_leaky_gradient)
+@op("LeakyRelu", shape=shapes.unchanged, kernel=_leaky_kernel, gradient=_leaky_gradient)
 def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Any:
     """max(features, alpha features), element by element; integers become float32.
 
@@ -239,14 +236,12 @@ def _shifted(xp: Any, x: Any) -> Any:
     return x - xp.max(x, axis=-1, keepdims=True) if x.shape[-1] else x
 
 
-@quiet
 @mats.widened
 def softmax_kernel(xp: Any, x: Any) -> Any:
     powers = xp.exp(_shifted(xp, x))
     return powers / xp.sum(powers, axis=-1, keepdims=True)
 
 
-@quiet
 @mats.widened
 def log_softmax_kernel(xp: Any, x: Any) -> Any:
     shifted = _shifted(xp, x)
@@ -353,7 +348,6 @@ def _bias_shape(node: Any) -> TensorShape:
     return TensorShape.of((*dims[:axis], mats.same(dims[axis], bias), *dims[axis + 1 :]))
 
 
-@quiet
 def _bias_kernel(xp: Any, x: Any, bias: Any, *, data_format: str = "NHWC") -> Any:
     require(xp, x.ndim >= 2, "Input tensor must be at least 2D: {}", mats.shown(x))
     require(xp, bias.ndim == 1, "Biases must be 1D: {}", mats.shown(bias))
@@ -372,7 +366,6 @@ def _bias_grad_shape(node: Any) -> TensorShape:
     return TensorShape.of((dims[_channel_axis(len(dims), node.attrs["data_format"])],))
 
 
-@quiet
 @mats.widened
 def _bias_grad_kernel(xp: Any, grad: Any, *, data_format: str) -> Any:
     require(xp, grad.ndim >= 2, "Input tensor must be at least 2D: {}", mats.shown(grad))

@@ -25,7 +25,10 @@ def _switch(ctx: Any, data: Any, pred: Any) -> tuple[Any, Any]:
 def _switch_gradient(op: Any, *grads: Any) -> list[Any]:
     """What came through the branch taken."""
     given = [g for g in grads if g is not None]
-    return [emit("Merge", given, name="cond_grad")[0] if len(given) > 1 else given[0] if given else None, None]
+    return [
+        emit("Merge", given, name="cond_grad")[0] if len(given) > 1 else given[0] if given else None,
+        None,
+    ]
 
 
 def _merge_shape(node: Any) -> list[TensorShape]:

@@ -16,7 +16,7 @@ from reflow.graph.node import Tensor
 from reflow.graph.registry import op
 from reflow.ops import blocks
 from reflow.ops.broadcasting import broadcast_axes, sum_to
-from reflow.ops.elementwise import SMALL_FLOATS, broadcasting, quiet, shown
+from reflow.ops.elementwise import SMALL_FLOATS, broadcasting, shown
 from reflow.platform import logging as _log
 
 INEXACT = (
@@ -67,7 +67,7 @@ def _cast_gradient(op: Any, grad: Any) -> Any:
     return [blocks.cast(grad, source) if source in INEXACT and target in INEXACT else None]
 
 
-@op("Cast", shape=shapes.unchanged, kernel=quiet(_cast_array), gradient=_cast_gradient)
+@op("Cast", shape=shapes.unchanged, kernel=_cast_array, gradient=_cast_gradient)
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     """`x` with its elements converted to `dtype`; `x` itself when they are of that type.
 
@@ -325,7 +325,7 @@ def _angle_kernel(xp: Any, x: Any) -> Any:
     return xp.arctan2(xp.imag(x), xp.real(x))
 
 
-@op("Angle", shape=shapes.unchanged, kernel=quiet(_angle_kernel), gradient=_angle_gradient)
+@op("Angle", shape=shapes.unchanged, kernel=_angle_kernel, gradient=_angle_gradient)
 def angle(input: Any, name: str | None = None) -> Any:
     """The argument of each element, in (-pi, pi]; zeros for a real tensor.
 

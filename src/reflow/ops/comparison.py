@@ -8,7 +8,7 @@ from reflow.base.shape import TensorShape, unknown_shape
 from reflow.graph import shapes
 from reflow.graph.graph import emit
 from reflow.graph.registry import op
-from reflow.ops.elementwise import broadcasting, quiet
+from reflow.ops.elementwise import broadcasting
 from reflow.ops.families import binary, unary
 
 # Comparison
@@ -101,7 +101,7 @@ def _approximate_kernel(xp: Any, x: Any, y: Any, *, tolerance: float) -> Any:
     return xp.abs(x - y) < tolerance
 
 
-@op("ApproximateEqual", shape=shapes.merged_inputs, kernel=quiet(_approximate_kernel), gradient=None)
+@op("ApproximateEqual", shape=shapes.merged_inputs, kernel=_approximate_kernel, gradient=None)
 def approximate_equal(x: Any, y: Any, tolerance: float = 1e-5, name: str | None = None) -> Any:
     """Whether `|x - y| < tolerance`, elementwise; the inputs are of one shape.
 

@@ -25,7 +25,6 @@ from reflow.ops import matrix_shapes as mats
 from reflow.ops.activations import log_softmax_kernel, softmax_kernel
 from reflow.ops.check import assert_equal
 from reflow.ops.deprecation import renamed
-from reflow.ops.elementwise import quiet
 
 SHORT_FLOATS = (dtypes.float16, dtypes.bfloat16)
 NO_SECOND_DERIVATIVE = (
@@ -43,7 +42,6 @@ def _dense_shape(node: Any) -> list[TensorShape]:
     return [TensorShape.of((batch,)), TensorShape.of((batch, classes))]
 
 
-@quiet
 @mats.widened
 def _dense_kernel(xp: Any, logits: Any, labels: Any) -> tuple[Any, Any]:
     fits = logits.ndim == labels.ndim == 2
@@ -84,7 +82,6 @@ def _sparse_shape(node: Any) -> list[TensorShape]:
     return [TensorShape.of((batch,)), TensorShape.of((batch, classes))]
 
 
-@quiet
 @mats.widened
 def _sparse_kernel(xp: Any, logits: Any, labels: Any) -> tuple[Any, Any]:
     require(xp, logits.ndim == 2, "logits must be 2-D, but got shape {}", mats.shown(logits))
@@ -108,7 +105,7 @@ def _check_labels(xp: Any, labels: Any, classes: int) -> None:
         if wrong.any():
             require(xp, False, message, labels[wrong][0], classes, " ".join(map(str, labels.tolist())))
     elif labels.shape[0]:
-        require(xp, ~xp.any(wrong), message, labels[xp.argmax(wrong)], classes, labels)
+        require(xp, ~xp.any(wrong), message, xp.asarray(labels)[xp.argmax(wrong)], classes, labels)
 
 
 def _sparse_gradient(op: Any, loss_grad: Any, _: Any) -> list[Any]:
@@ -390,7 +387,6 @@ def _log_factorials(counts: Any) -> Any:
     return blocks.where(small, zeros, stirling)
 
 
-@quiet
 @mats.widened
 def _l2_kernel(xp: Any, x: Any) -> Any:
     return xp.asarray(xp.sum(x * x) * x.dtype.type(0.5))

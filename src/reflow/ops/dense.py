@@ -24,7 +24,6 @@ from reflow.ops import matrix_shapes as mats
 from reflow.ops.activations import bias_add, bias_add_v1
 from reflow.ops.clip import clip_by_norm
 from reflow.ops.deprecation import renamed
-from reflow.ops.elementwise import quiet
 from reflow.ops.linalg import matmul
 from reflow.ops.random import random_uniform
 
@@ -296,7 +295,6 @@ def _window_sums(xp: Any, x: Any, radius: int) -> Any:
     return result
 
 
-@quiet
 @mats.widened
 def _lrn_kernel(xp: Any, x: Any, *, depth_radius: int, bias: float, alpha: float, beta: float) -> Any:
     number = x.dtype.type
@@ -304,7 +302,6 @@ def _lrn_kernel(xp: Any, x: Any, *, depth_radius: int, bias: float, alpha: float
     return x * base ** number(-beta)
 
 
-@quiet
 @mats.widened
 def _lrn_grad_kernel(
     xp: Any, dy: Any, x: Any, y: Any, *, depth_radius: int, bias: float, alpha: float, beta: float

@@ -1,4 +1,4 @@
-"""What elementwise kernels share: quiet arithmetic, errors of broadcasting, special functions."""
+"""What elementwise kernels share: errors of broadcasting, special functions. NumPy's warnings are off while a plan runs."""
 
 from __future__ import annotations
 
@@ -14,27 +14,13 @@ Kernel = Callable[..., Any]
 SMALL_FLOATS = ("float16", "bfloat16")
 
 
-def quiet(kernel: Kernel) -> Kernel:
-    """The kernel without NumPy's floating-point warnings: here inf and NaN are values like others."""
-
-    @functools.wraps(kernel)
-    def wrapped(xp: Any, *inputs: Any, **attrs: Any) -> Any:
-        if xp is not np:
-            return kernel(xp, *inputs, **attrs)
-        with np.errstate(all="ignore"):
-            return kernel(np, *inputs, **attrs)
-
-    return wrapped
-
-
 def broadcasting(kernel: Kernel) -> Kernel:
-    """A quiet kernel of two broadcasting inputs that says which shapes do not fit, as TensorFlow does."""
-    silent = quiet(kernel)
+    """A kernel of two broadcasting inputs that says which shapes do not fit, as TensorFlow does."""
 
     @functools.wraps(kernel)
     def wrapped(xp: Any, x: Any, y: Any, **attrs: Any) -> Any:
         try:
-            return silent(xp, x, y, **attrs)
+            return kernel(xp, x, y, **attrs)
         except (ValueError, TypeError):
             check_broadcast(x, y)
             raise
@@ -83,7 +69,6 @@ def module_of_special(xp: Any) -> Any:
 def special(name: str) -> Kernel:
     """A kernel that is one of SciPy's special functions, computed in at least single precision."""
 
-    @quiet
     def kernel(xp: Any, *inputs: Any) -> Any:
         return at_least_single(xp, getattr(module_of_special(xp), name), *inputs)
 

@@ -24,7 +24,9 @@ def _public(template: Callable[..., Any], body: Callable[..., Any]) -> Callable[
     return functools.wraps(template)(body)
 
 
-def unary(op_type: str, kernel: Callable[..., Any], gradient: Any = registry.GENERIC, **fields: Any) -> Public:
+def unary(
+    op_type: str, kernel: Callable[..., Any], gradient: Any = registry.GENERIC, **fields: Any
+) -> Public:
     """An elementwise op of one input `x`: the output has its shape."""
     fields.setdefault("shape", shapes.unchanged)
 
@@ -35,7 +37,9 @@ def unary(op_type: str, kernel: Callable[..., Any], gradient: Any = registry.GEN
     return decorate
 
 
-def binary(op_type: str, kernel: Callable[..., Any], gradient: Any = registry.GENERIC, **fields: Any) -> Public:
+def binary(
+    op_type: str, kernel: Callable[..., Any], gradient: Any = registry.GENERIC, **fields: Any
+) -> Public:
     """An elementwise op of two inputs `x` and `y` that broadcast against each other."""
     fields.setdefault("shape", shapes.broadcast)
 

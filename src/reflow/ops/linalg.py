@@ -21,7 +21,6 @@ SPARSE_TYPES = (dtypes.bfloat16, dtypes.float32)
 # The three ops that multiply matrices
 
 
-@np.errstate(all="ignore")
 def product(xp: Any, a: Any, b: Any) -> Any:
     """The matrix product of arrays; 16-bit floats are summed in single precision."""
     if xp is np and mats.is_short(a):
@@ -484,7 +483,6 @@ def _tridiagonal_product_shape(node: Any) -> TensorShape:
     return node.inputs[3].shape  # type: ignore[no-any-return]
 
 
-@np.errstate(all="ignore")
 def _tridiagonal_product(xp: Any, above: Any, main: Any, below: Any, x: Any) -> Any:
     above, main, below = (xp.swapaxes(d, -1, -2) for d in (above, main, below))
     row = xp.zeros_like(x[..., :1, :])

@@ -36,7 +36,6 @@ def _solved(xp: Any, a: Any, b: Any) -> Any:
     return xp.linalg.solve(a, b)
 
 
-@np.errstate(all="ignore")
 def _inverse_kernel(xp: Any, a: Any, *, adjoint: bool) -> Any:
     mats.check_square(xp, a)
     a = mats.adjoint(xp, a) if adjoint else a
@@ -67,7 +66,6 @@ def matrix_inverse(input: Any, adjoint: bool = False, name: str | None = None) -
 
 
 @mats.widened
-@np.errstate(all="ignore")
 def _determinant_kernel(xp: Any, a: Any) -> Any:
     mats.check_square(xp, a)
     return xp.asarray(xp.linalg.det(a))
@@ -110,7 +108,6 @@ class LogMatrixDeterminant(NamedTuple):
 
 
 @mats.widened
-@np.errstate(all="ignore")
 def _log_determinant_kernel(xp: Any, a: Any) -> tuple[Any, Any]:
     mats.check_square(xp, a)
     sign, log = xp.linalg.slogdet(a)
@@ -184,7 +181,6 @@ def _check_system(xp: Any, a: Any, b: Any) -> None:
     require(xp, fits, "Input matrix and rhs are incompatible: {} vs. {}", mats.shown(a), mats.shown(b))
 
 
-@np.errstate(all="ignore")
 def _solve_kernel(xp: Any, a: Any, b: Any, *, adjoint: bool) -> Any:
     _check_system(xp, a, b)
     a = mats.adjoint(xp, a) if adjoint else a
@@ -224,7 +220,6 @@ def matrix_solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None 
     return emit("MatrixSolve", matrix, rhs, adjoint=adjoint, name=name)
 
 
-@np.errstate(all="ignore")
 def _triangular_kernel(xp: Any, a: Any, b: Any, *, lower: bool, adjoint: bool) -> Any:
     _check_system(xp, a, b)
     diagonal = xp.diagonal(a, axis1=-2, axis2=-1)
@@ -347,7 +342,6 @@ def _least_squares_shape(node: Any) -> TensorShape:
 
 
 @mats.widened
-@np.errstate(all="ignore")
 def _least_squares(xp: Any, a: Any, b: Any, regularizer: Any, *, fast: bool) -> Any:
     """The normal equations when `fast`, else the pseudoinverse, which ignores the regularizer."""
     fits = a.ndim == b.ndim and a.shape[:-1] == b.shape[:-1]

@@ -12,7 +12,7 @@ from reflow.graph.checks import fail
 from reflow.graph.composite import IndexedSlices
 from reflow.graph.graph import convert_to_tensor, emit, name_scope
 from reflow.graph.node import Tensor
-from reflow.graph.registry import register
+from reflow.graph.registry import register, register_helper
 from reflow.ops.array import broadcast_to, keep_dtype, ones, rank, shape, zeros, zeros_like
 from reflow.ops.gather import gather
 from reflow.ops.grids import all_axes, sequence_mask
@@ -157,6 +157,7 @@ def _where(condition: Any, x: Any, y: Any, name: str | None, op_type: str) -> Te
 # Masks
 
 
+@register_helper
 def boolean_mask(tensor: Any, mask: Any, name: str = "boolean_mask", axis: int | None = None) -> Tensor:
     """The elements (or slices) of `tensor` where `mask` is true, in order.
 

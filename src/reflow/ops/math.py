@@ -11,7 +11,7 @@ from reflow.graph import shapes
 from reflow.graph.graph import constant, control_dependencies, convert_to_tensor, emit, name_scope
 from reflow.graph.registry import op, register
 from reflow.ops import blocks
-from reflow.ops.elementwise import conj_of, quiet
+from reflow.ops.elementwise import conj_of
 from reflow.ops.families import unary
 
 NONE = (None,)
@@ -48,7 +48,7 @@ def _as_complex(real: Any) -> Any:
 @op(
     "ComplexAbs",
     shape=shapes.unchanged,
-    kernel=quiet(lambda xp, x: xp.abs(x)),
+    kernel=lambda xp, x: xp.abs(x),
     gradient=_complex_abs_gradient,
 )
 def abs(x: Any, name: str | None = None) -> Any:
@@ -86,7 +86,7 @@ def _sign_gradient(op: Any, grad: Any) -> Any:
     return [blocks.zeros(blocks.shape_of(x), x.dtype.base_dtype)]
 
 
-@unary("Sign", quiet(_sign_kernel), _sign_gradient)
+@unary("Sign", _sign_kernel, _sign_gradient)
 def sign(x: Any, name: str | None = None) -> Any:
     """-1, 0 or 1 as each element is negative, zero (or NaN) or positive; `x / |x|` of complex elements.
 
@@ -100,7 +100,7 @@ def sign(x: Any, name: str | None = None) -> Any:
 
 
 def _rounding(numpy_name: str) -> Any:
-    return quiet(lambda xp, x: getattr(xp, numpy_name)(x))
+    return lambda xp, x: getattr(xp, numpy_name)(x)
 
 
 @unary("Floor", _rounding("floor"), lambda op, grad: NONE)
@@ -137,7 +137,7 @@ def _round_kernel(xp: Any, x: Any) -> Any:
     return x if x.dtype.kind in "iu" else xp.rint(x)
 
 
-@op("Round", shape=shapes.unchanged, kernel=quiet(_round_kernel), gradient=lambda op, grad: NONE)
+@op("Round", shape=shapes.unchanged, kernel=_round_kernel, gradient=lambda op, grad: NONE)
 def round(x: Any, name: str | None = None) -> Any:
     """The nearest whole number to each element, half-way cases to the even one; integers as they are.
 
@@ -160,7 +160,7 @@ def _square_gradient(op: Any, grad: Any) -> Any:
         return [emit("Mul", grad, emit("Mul", x, two))]
 
 
-@unary("Square", quiet(lambda xp, x: x * x), _square_gradient)
+@unary("Square", lambda xp, x: x * x, _square_gradient)
 def square(x: Any, name: str | None = None) -> Any:
     """`x * x`, elementwise.
 
@@ -180,12 +180,12 @@ def _sqrt_grad_gradient(op: Any, grad: Any) -> Any:
 register(
     "SqrtGrad",  # (y, dy) -> dy / (2 conj(y)), y being the root
     shape=shapes.unchanged,
-    kernel=quiet(lambda xp, y, dy: dy / (2 * conj_of(xp, y))),
+    kernel=lambda xp, y, dy: dy / (2 * conj_of(xp, y)),
     gradient=_sqrt_grad_gradient,
 )
 
 
-@unary("Sqrt", quiet(lambda xp, x: xp.sqrt(x)), lambda op, grad: [emit("SqrtGrad", op.outputs[0], grad)])
+@unary("Sqrt", lambda xp, x: xp.sqrt(x), lambda op, grad: [emit("SqrtGrad", op.outputs[0], grad)])
 def sqrt(x: Any, name: str | None = None) -> Any:
     """The square root of each element: NaN of negative ones. TypeError for integers.
 
@@ -211,7 +211,7 @@ def _rsqrt_grad_kernel(xp: Any, y: Any, dy: Any) -> Any:
 register(
     "RsqrtGrad",  # (y, dy) -> -dy conj(y)^3 / 2, y being the inverse root
     shape=shapes.unchanged,
-    kernel=quiet(_rsqrt_grad_kernel),
+    kernel=_rsqrt_grad_kernel,
     gradient=_rsqrt_grad_gradient,
 )
 
@@ -221,7 +221,7 @@ def _rsqrt_kernel(xp: Any, x: Any) -> Any:
     return inverse if x.dtype.kind == "c" else xp.abs(inverse)  # of -0.0 it is inf
 
 
-@unary("Rsqrt", quiet(_rsqrt_kernel), lambda op, grad: [emit("RsqrtGrad", op.outputs[0], grad)])
+@unary("Rsqrt", _rsqrt_kernel, lambda op, grad: [emit("RsqrtGrad", op.outputs[0], grad)])
 def rsqrt(x: Any, name: str | None = None) -> Any:
     """`1 / sqrt(x)`, elementwise.
 
@@ -244,9 +244,7 @@ def _inverse_grad_kernel(xp: Any, y: Any, dy: Any) -> Any:
 
 
 for _kind in ("InvGrad", "ReciprocalGrad"):  # (y, dy) -> -dy conj(y)^2, y being the inverse
-    register(
-        _kind, shape=shapes.unchanged, kernel=quiet(_inverse_grad_kernel), gradient=_inverse_grad_gradient
-    )
+    register(_kind, shape=shapes.unchanged, kernel=_inverse_grad_kernel, gradient=_inverse_grad_gradient)
 
 
 def _inverse_kernel(xp: Any, x: Any) -> Any:
@@ -259,10 +257,10 @@ def _inverse_gradient(op: Any, grad: Any) -> Any:
     return [emit("ReciprocalGrad", op.outputs[0], grad)]
 
 
-register("Inv", shape=shapes.unchanged, kernel=quiet(_inverse_kernel), gradient=_inverse_gradient)
+register("Inv", shape=shapes.unchanged, kernel=_inverse_kernel, gradient=_inverse_gradient)
 
 
-@unary("Reciprocal", quiet(_inverse_kernel), _inverse_gradient)
+@unary("Reciprocal", _inverse_kernel, _inverse_gradient)
 def reciprocal(x: Any, name: str | None = None) -> Any:
     """`1 / x`, elementwise.
 
@@ -293,7 +291,7 @@ def _exp_gradient(op: Any, grad: Any) -> Any:
         return [grad * blocks.conj(op.outputs[0])]
 
 
-@unary("Exp", quiet(lambda xp, x: xp.exp(x)), _exp_gradient)
+@unary("Exp", lambda xp, x: xp.exp(x), _exp_gradient)
 def exp(x: Any, name: str | None = None) -> Any:
     """e to the power of each element.
 
@@ -308,7 +306,7 @@ def _expm1_gradient(op: Any, grad: Any) -> Any:
         return [grad * emit("Exp", blocks.conj(op.inputs[0]))]
 
 
-@unary("Expm1", quiet(lambda xp, x: xp.expm1(x)), _expm1_gradient)
+@unary("Expm1", lambda xp, x: xp.expm1(x), _expm1_gradient)
 def expm1(x: Any, name: str | None = None) -> Any:
     """`exp(x) - 1`, elementwise, exact for small elements too.
 
@@ -323,7 +321,7 @@ def _log_gradient(op: Any, grad: Any) -> Any:
         return [grad * emit("Reciprocal", blocks.conj(op.inputs[0]))]
 
 
-@unary("Log", quiet(lambda xp, x: xp.log(x)), _log_gradient)
+@unary("Log", lambda xp, x: xp.log(x), _log_gradient)
 def log(x: Any, name: str | None = None) -> Any:
     """The natural logarithm of each element: -inf of 0, NaN of negative elements.
 
@@ -338,7 +336,7 @@ def _log1p_gradient(op: Any, grad: Any) -> Any:
         return [grad * emit("Reciprocal", 1 + blocks.conj(op.inputs[0]))]
 
 
-@unary("Log1p", quiet(lambda xp, x: xp.log1p(x)), _log1p_gradient)
+@unary("Log1p", lambda xp, x: xp.log1p(x), _log1p_gradient)
 def log1p(x: Any, name: str | None = None) -> Any:
     """`log(1 + x)`, elementwise, exact for small elements too.
 
@@ -374,12 +372,12 @@ def _sigmoid_grad_gradient(op: Any, grad: Any) -> Any:
 register(
     "SigmoidGrad",  # (y, dy) -> dy y (1 - y), y being the (conjugate) sigmoid
     shape=shapes.unchanged,
-    kernel=quiet(lambda xp, y, dy: dy * (y * (1 - y))),
+    kernel=lambda xp, y, dy: dy * (y * (1 - y)),
     gradient=_sigmoid_grad_gradient,
 )
 
 
-@unary("Sigmoid", quiet(_sigmoid_kernel), _sigmoid_gradient)
+@unary("Sigmoid", _sigmoid_kernel, _sigmoid_gradient)
 def sigmoid(x: Any, name: str | None = None) -> Any:
     """The logistic function `1 / (1 + exp(-x))`, elementwise.
 
@@ -415,12 +413,12 @@ def _tanh_grad_gradient(op: Any, grad: Any) -> Any:
 register(
     "TanhGrad",  # (y, dy) -> dy (1 - y^2), y being the (conjugate) hyperbolic tangent
     shape=shapes.unchanged,
-    kernel=quiet(lambda xp, y, dy: dy * (1 - y * y)),
+    kernel=lambda xp, y, dy: dy * (1 - y * y),
     gradient=_tanh_grad_gradient,
 )
 
 
-@unary("Tanh", quiet(lambda xp, x: xp.tanh(x)), _tanh_gradient)
+@unary("Tanh", lambda xp, x: xp.tanh(x), _tanh_gradient)
 def tanh(x: Any, name: str | None = None) -> Any:
     """The hyperbolic tangent of each element.
 
@@ -440,7 +438,7 @@ def _softplus_grad_gradient(op: Any, grad: Any) -> Any:
 register(
     "SoftplusGrad",  # (dy, x) -> dy sigmoid(x)
     shape=shapes.merged_inputs,
-    kernel=quiet(lambda xp, dy, x: dy / (1 + xp.exp(-x))),
+    kernel=lambda xp, dy, x: dy / (1 + xp.exp(-x)),
     gradient=_softplus_grad_gradient,
 )
 
@@ -448,7 +446,7 @@ register(
 @op(
     "Softplus",
     shape=shapes.unchanged,
-    kernel=quiet(lambda xp, x: xp.logaddexp(x, xp.zeros_like(x))),
+    kernel=lambda xp, x: xp.logaddexp(x, xp.zeros_like(x)),
     gradient=lambda op, grad: [grad * emit("Sigmoid", op.inputs[0])],
 )
 def softplus(features: Any, name: str | None = None) -> Any:
@@ -466,13 +464,13 @@ def _softsign_grad_kernel(xp: Any, dy: Any, x: Any) -> Any:
     return dy / (scale * scale)
 
 
-register("SoftsignGrad", shape=shapes.merged_inputs, kernel=quiet(_softsign_grad_kernel))
+register("SoftsignGrad", shape=shapes.merged_inputs, kernel=_softsign_grad_kernel)
 
 
 @op(
     "Softsign",
     shape=shapes.unchanged,
-    kernel=quiet(lambda xp, x: x / (1 + xp.abs(x))),
+    kernel=lambda xp, x: x / (1 + xp.abs(x)),
     gradient=lambda op, grad: [emit("SoftsignGrad", grad, op.inputs[0])],
 )
 def softsign(features: Any, name: str | None = None) -> Any:

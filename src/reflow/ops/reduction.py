@@ -18,7 +18,7 @@ from reflow.graph.registry import register
 from reflow.ops import blocks
 from reflow.ops.broadcasting import kept_shape, known_tiling, tile_scaling
 from reflow.ops.deprecation import renamed
-from reflow.ops.elementwise import SMALL_FLOATS, conj_of, quiet, shown
+from reflow.ops.elementwise import SMALL_FLOATS, conj_of, shown
 
 # Kernels
 
@@ -26,7 +26,6 @@ from reflow.ops.elementwise import SMALL_FLOATS, conj_of, quiet, shown
 def _reducer(reduce: Callable[..., Any]) -> Callable[..., Any]:
     """A kernel from `reduce(xp, x, axes, keepdims)`, which gets a tuple of different axes, none negative."""
 
-    @quiet
     def kernel(xp: Any, x: Any, axes: Any, *, keep_dims: bool) -> Any:
         return reduce(xp, x, _checked_axes(x, axes), keep_dims)
 

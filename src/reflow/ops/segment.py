@@ -13,7 +13,7 @@ from reflow.graph.checks import fail, require
 from reflow.graph.graph import constant, constant_value, convert_to_tensor, emit, name_scope
 from reflow.graph.registry import register
 from reflow.ops import blocks
-from reflow.ops.elementwise import all_true, is_concrete, quiet, shown
+from reflow.ops.elementwise import all_true, is_concrete, shown
 
 # How rows are put together: the ufunc, the name of JAX's scatter, and the start
 
@@ -203,7 +203,6 @@ def segment_min(data: Any, segment_ids: Any, name: str | None = None) -> Any:
 
 
 def _unsorted_kernel(kind: str) -> Callable[..., Any]:
-    @quiet
     def kernel(xp: Any, data: Any, ids: Any, num_segments: Any) -> Any:
         count = int(num_segments)
         require(xp, count >= 0, "Input num_segments == {} must not be negative.", count)

@@ -15,7 +15,7 @@ from reflow.graph.graph import constant, constant_value, convert_to_tensor, emit
 from reflow.graph.registry import op, register
 from reflow.ops import blocks
 from reflow.ops.arithmetic import truediv
-from reflow.ops.elementwise import all_true, quiet
+from reflow.ops.elementwise import all_true
 
 # Evenly spaced numbers
 
@@ -95,7 +95,7 @@ def _linspace_kernel(xp: Any, start: Any, stop: Any, num: Any) -> Any:
     return xp.concatenate([values[:-1], xp.reshape(stop, (1,))])
 
 
-@op("LinSpace", shape=_linspace_shape, kernel=quiet(_linspace_kernel), static=(2,), gradient=None)
+@op("LinSpace", shape=_linspace_shape, kernel=_linspace_kernel, static=(2,), gradient=None)
 def linspace(start: Any, stop: Any, num: Any, name: str | None = None) -> Any:
     """`num` evenly spaced numbers from `start` to `stop`, both included.
 
@@ -112,7 +112,6 @@ def linspace(start: Any, stop: Any, num: Any, name: str | None = None) -> Any:
 def _cumulative(accumulate: Any, first: Any) -> Any:
     """A kernel from `accumulate(xp, x, axis)` and `first(dtype)`, the result for no element."""
 
-    @quiet
     def kernel(xp: Any, x: Any, axis: Any, *, exclusive: bool, reverse: bool) -> Any:
         axis = int(axis)
         if not -x.ndim <= axis < x.ndim:
@@ -319,9 +318,7 @@ def _histogram_kernel(xp: Any, values: Any, value_range: Any, nbins: Any, *, dty
     return counts.astype(dtype.as_numpy_dtype)
 
 
-register(
-    "HistogramFixedWidth", shape=_histogram_shape, kernel=quiet(_histogram_kernel), static=(2,), gradient=None
-)
+register("HistogramFixedWidth", shape=_histogram_shape, kernel=_histogram_kernel, static=(2,), gradient=None)
 
 
 def histogram_fixed_width(

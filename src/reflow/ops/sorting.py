@@ -127,7 +127,6 @@ def _in_top_k_shape(node: Any) -> TensorShape:
     return TensorShape.of((mats.same(predictions[0], targets[0]),))
 
 
-@np.errstate(all="ignore")
 def _in_top_k_kernel(xp: Any, predictions: Any, targets: Any, k: Any) -> Any:
     """False too where the target is no class, or a prediction not finite. Ties do not count against it."""
     require(xp, predictions.ndim == 2, "predictions must be 2-dimensional")

@@ -14,7 +14,7 @@ from reflow.graph.graph import constant, control_dependencies, convert_to_tensor
 from reflow.graph.registry import op, register
 from reflow.ops import blocks
 from reflow.ops.broadcasting import broadcast_axes, sum_to
-from reflow.ops.elementwise import at_least_single, broadcasting, module_of_special, quiet, shown, special
+from reflow.ops.elementwise import at_least_single, broadcasting, module_of_special, shown, special
 from reflow.ops.families import unary
 
 # Error functions
@@ -79,7 +79,7 @@ def _digamma_array(xp: Any, x: Any) -> Any:
     return xp.where(pole, xp.inf, at_least_single(xp, module_of_special(xp).digamma, x)).astype(x.dtype)
 
 
-@unary("Digamma", quiet(_digamma_array), _digamma_gradient)
+@unary("Digamma", _digamma_array, _digamma_gradient)
 def digamma(x: Any, name: str | None = None) -> Any:
     """The derivative of the logarithm of the gamma function, at each element.
 
@@ -148,7 +148,6 @@ def zeta(x: Any, q: Any, name: str | None = None) -> Any:
 
 
 def _igamma_kernel(name: str) -> Any:
-    @quiet
     def kernel(xp: Any, a: Any, x: Any) -> Any:
         value = getattr(module_of_special(xp), name)(a, x)
         return xp.where((a <= 0) | (x < 0), xp.nan, value).astype(x.dtype)
@@ -238,7 +237,7 @@ def _betainc_gradient(op: Any, grad: Any) -> Any:
     return [None, None, sum_to(partial_x * grad, axes, shape)]
 
 
-@op("Betainc", shape=_betainc_shape, kernel=quiet(_betainc_kernel), gradient=_betainc_gradient)
+@op("Betainc", shape=_betainc_shape, kernel=_betainc_kernel, gradient=_betainc_gradient)
 def betainc(a: Any, b: Any, x: Any, name: str | None = None) -> Any:
     """The regularized incomplete beta integral I_x(a, b). The inputs are of one shape, or scalars.
 

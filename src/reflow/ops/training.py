@@ -129,7 +129,16 @@ def ftrl_v2(
 
 
 def _ftrl(
-    xp: Any, var: Any, accum: Any, linear: Any, grad: Any, shrunk: Any, lr: Any, l1: Any, l2: Any, lr_power: Any
+    xp: Any,
+    var: Any,
+    accum: Any,
+    linear: Any,
+    grad: Any,
+    shrunk: Any,
+    lr: Any,
+    l1: Any,
+    l2: Any,
+    lr_power: Any,
 ) -> Any:
     total = accum + grad * grad
     new_root, old_root = xp.power(total, -lr_power), xp.power(accum, -lr_power)
@@ -195,35 +204,50 @@ FORMULAS: dict[str, tuple[Formula, int]] = {  # name in the op types, formula an
 
 
 def _dense_kernel(formula: Formula, names: list[str]) -> Formula:
+    gradient = "delta" if "delta" in names else "grad"
+
     @functools.wraps(formula)  # the attributes that the formula names stay visible
     def kernel(xp: Any, *arrays: Any, **attrs: Any) -> Any:
-        new = formula(xp, **dict(zip(names, arrays, strict=True)), **attrs)
-        old = dict(zip(names, arrays, strict=True))["var"]
-        new = tuple(xp.asarray(n, old.dtype) for n in new)
+        given = dict(zip(names, arrays, strict=True))
+        var, grad = given["var"], given[gradient]
+        same = np.bool_(var.shape == grad.shape)
+        require(xp, same, f"var and {gradient} do not have the same shape{{}} {{}}", _text(var), _text(grad))
+        new = tuple(xp.asarray(n, var.dtype) for n in formula(xp, **given, **attrs))
         return new if len(new) > 1 else new[0]
 
     return kernel
 
 
+def _text(array: Any) -> str:
+    return "[" + ",".join(str(size) for size in array.shape) + "]"
+
+
 def _sparse_kernel(formula: Formula, names: list[str], slots: int) -> Formula:
+    """The formula for the rows that `indices` name. Each row is named once, as the optimizers see to."""
+
     @functools.wraps(formula)
     def kernel(xp: Any, *arrays: Any, **attrs: Any) -> Any:
         given = dict(zip(names, arrays, strict=True))
         indices = given.pop("indices")
         wholes = [given[n] for n in names[:slots]]
-        limit = wholes[0].shape[0]
-        require(
-            xp,
-            xp.all((indices >= 0) & (indices < limit)),
-            f"indices must be in [0, {limit}), got {{}}",
-            indices,
-        )
+        _check_rows(xp, indices, given["grad"], wholes[0])
         given.update({n: w[indices] for n, w in zip(names, wholes, strict=False)})
         rows = formula(xp, **given, **attrs)
         new = tuple(_with_rows(xp, w, indices, r) for w, r in zip(wholes, rows, strict=True))
         return new if len(new) > 1 else new[0]
 
     return kernel
+
+
+def _check_rows(xp: Any, indices: Any, grad: Any, whole: Any) -> None:
+    same = np.bool_(indices.shape[0] == grad.shape[0])
+    require(xp, same, "grad must be the same size as indices in the first dimension.")
+    if indices.shape[0]:
+        indices = xp.asarray(indices)
+        outside = (indices < 0) | (indices >= whole.shape[0])
+        at = xp.argmax(outside)
+        message = "Index {} at offset {} in indices is out of range"
+        require(xp, xp.logical_not(xp.any(outside)), message, indices[at], at)
 
 
 def _with_rows(xp: Any, whole: Any, indices: Any, rows: Any) -> Any:

@@ -10,7 +10,7 @@ from reflow.graph.checks import fail
 from reflow.graph.graph import constant, control_dependencies, emit
 from reflow.graph.registry import op
 from reflow.ops import blocks
-from reflow.ops.elementwise import broadcasting, quiet
+from reflow.ops.elementwise import broadcasting
 from reflow.ops.families import unary
 
 
@@ -37,7 +37,6 @@ def _of_output(rule: Any) -> Any:
 def _numpy(name: str) -> Any:
     """NumPy's function of that name; a few signatures allow integers, for which there is no kernel."""
 
-    @quiet
     def kernel(xp: Any, x: Any) -> Any:
         if x.dtype.kind in "iu":
             fail(f"{name} of {x.dtype} is not supported: cast it to a float first", errors.UnimplementedError)

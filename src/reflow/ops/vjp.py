@@ -77,4 +77,3 @@ def _vjp_kernel(jnp: Any, *arrays: Any, forward: Forward) -> tuple[Any, ...]:
 
 
 registry.register(OP, shape=_vjp_shape, xla=_vjp_kernel)
-

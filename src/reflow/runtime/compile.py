@@ -49,7 +49,7 @@ class Program:
         for place, array in zip(self.arguments, arrays, strict=True):
             env[place] = array
         checks: list[Check] = []
-        with scopes.checks.pushed(checks, what="check"):
+        with scopes.checks.pushed(checks, what="check"), np.errstate(all="ignore"):
             trace(self.segment.steps, env, checks)
         if not checks:
             return tuple(env[i] for i in self.results)

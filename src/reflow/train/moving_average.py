@@ -60,8 +60,7 @@ def assign_moving_average(
             rate = cast(rate, variable.dtype.base_dtype)
         if zero_debias:
             return _debiased(variable, value, rate)
-        with colocate_with(variable):
-            return assign_sub(variable, (variable - value) * rate, name=scope)
+        return assign_sub(variable, (variable - value) * rate, name=scope)
 
 
 def _debiased(unbiased: Any, value: Any, rate: Tensor) -> Any:
