@@ -29,7 +29,7 @@ demo: $(READY)
 	$(BIN)/reflow run examples/digits.py
 
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/session.py
 
 format: $(READY)
 	$(BIN)/ruff check --quiet --fix $(SOURCES)

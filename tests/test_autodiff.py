@@ -1,4 +1,5 @@
-"""tf.gradients, custom gradients and the gradient checker: node lists and values as TensorFlow 1.15 gives them."""
+"""tf.gradients, custom gradients and the gradient checker: node lists and values as TensorFlow 1.15 gives
+them."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def test_a_deep_graph() -> None:
 
 
 def test_generic_gradient() -> None:
-    """An op without a rule of its own: the derivative comes from its kernel, and can be differentiated again."""
+    """An op without a rule of its own: the derivative comes from its kernel, and can be differentiated
+    again."""
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.constant([0.3, -0.7])
         y = tf.cumsum(tf.math.erf(x) * x)

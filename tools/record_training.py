@@ -1,4 +1,5 @@
-"""Record TensorFlow 1.15's answers to the scenarios of ``tests/train`` into ``tests/train/data/<family>.npz``.
+"""Record TensorFlow 1.15's answers to the scenarios of ``tests/train`` into
+``tests/train/data/<family>.npz``.
 
 Run it where TensorFlow 1.15 is installed; it records the families named, or all of them::
 

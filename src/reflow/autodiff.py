@@ -1,7 +1,9 @@
-"""Symbolic derivatives: `gradients` walks the graph backwards from ys to xs and emits each op's gradient as new nodes.
+"""Symbolic derivatives: `gradients` walks the graph backwards from ys to xs and emits each op's gradient as
+new nodes.
 
-The walk, its order, and the scopes and names it makes are TensorFlow 1.15's, so that a training graph made here has the same
-nodes. An op without a hand-written rule gets one generic node whose kernel is `jax.vjp` of the op's own kernel.
+The walk, its order, and the scopes and names it makes are TensorFlow 1.15's, so that a training graph made
+here has the same nodes. An op without a hand-written rule gets one generic node whose kernel is `jax.vjp` of
+the op's own kernel.
 """
 
 from __future__ import annotations
@@ -147,13 +149,16 @@ def _default_grad_ys(walk: _Walk, given: list[Any], ys: list[Tensor]) -> list[An
 
 
 def _named(grad: Any, name: str) -> Any:
-    """A copy of a given gradient in the gradients' scope, so that a y that is its own gradient makes no circle."""
+    """A copy of a given gradient in the gradients' scope, so that a y that is its own gradient makes no
+    circle."""
     if not isinstance(grad, IndexedSlices):
         return emit("Identity", grad, name=name)
     indices = emit("Identity", grad.indices, name=name + "_indices")
     values = emit("Identity", grad.values, name=name + "_values")
     shape = grad.dense_shape
-    return IndexedSlices(values, indices, None if shape is None else emit("Identity", shape, name=name + "_shape"))
+    return IndexedSlices(
+        values, indices, None if shape is None else emit("Identity", shape, name=name + "_shape")
+    )
 
 
 def _shape_constant(y: Tensor) -> Tensor:
@@ -320,8 +325,11 @@ def _is_differentiable(tensor: Tensor) -> bool:
     return tensor.dtype.base_dtype.name in DIFFERENTIABLE
 
 
-def _pending_counts(to_ops: list[Operation], from_ops: list[Operation]) -> tuple[dict[Operation, int], set[Operation]]:
-    """For each op between from and to, how many of its results' uses are still to be visited; and the to_ops reached."""
+def _pending_counts(
+    to_ops: list[Operation], from_ops: list[Operation]
+) -> tuple[dict[Operation, int], set[Operation]]:
+    """For each op between from and to, how many of its results' uses are still to be visited; and the to_ops
+    reached."""
     reached: set[Operation] = set()
     queue = deque(from_ops)
     while queue:
@@ -345,15 +353,17 @@ def _pending_counts(to_ops: list[Operation], from_ops: list[Operation]) -> tuple
     return pending, reachable
 
 
-def _stop_ops(from_ops: Iterable[Operation], given: list[Operation], pending: dict[Operation, int]) -> set[Operation]:
+def _stop_ops(
+    from_ops: Iterable[Operation], given: list[Operation], pending: dict[Operation, int]
+) -> set[Operation]:
     """Ops that the walk does not pass: the xs that do not depend on other xs, and those of stop_gradients."""
     ends = {op for op in from_ops if not any(pending[t.op] > 0 for t in op.inputs)}
     return ends | set(given)
 
 
 def gradient_function(op: Operation) -> Callable[..., Any] | None:
-    """The gradient rule of an operation: its own, an overriding or registered one, or the generic one; None when it is
-    declared not differentiable. LookupError when there is none."""
+    """The gradient rule of an operation: its own, an overriding or registered one, or the generic one; None
+    when it is declared not differentiable. LookupError when there is none."""
     own = getattr(op, "_gradient_rule", None)
     if own is not None:
         return own  # type: ignore[no-any-return]
@@ -363,7 +373,9 @@ def gradient_function(op: Operation) -> Callable[..., Any] | None:
         if name in scopes.process.gradient_rules:
             return scopes.process.gradient_rules[name]
         if rule is None:
-            raise LookupError(f"No gradient is registered under the name {name!r}, which {op.name} ({op.type}) asks for")
+            raise LookupError(
+                f"No gradient is registered under the name {name!r}, which {op.name} ({op.type}) asks for"
+            )
     else:
         if op.type in scopes.process.gradient_rules:
             return scopes.process.gradient_rules[op.type]

@@ -162,3 +162,18 @@ rows.error(
     match="grad must be the same size as indices in the first dimension",
     when="run",
 )
+for kind, indices in (
+    ("Apply", None),
+    ("ResourceApply", None),
+    ("SparseApply", [0, 1]),
+    ("ResourceSparseApply", [0]),
+):
+    rows.error(
+        kind + "_build",
+        lambda tf, g, kind=kind, indices=indices: step(
+            tf, kind, "Momentum", g, None if indices is None else tf.constant(indices)
+        ),
+        g=f32(3, 2),
+        raises="ValueError",
+        match="",
+    )

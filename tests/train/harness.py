@@ -1,8 +1,8 @@
 """Scenarios: small training programs that are recorded under TensorFlow 1.15 and repeated under Reflow.
 
-A scenario is a function of a ``tf`` module that is handed in. It builds a graph and returns what to run: a `Plan`.
-What is recorded is the graph's node list and what the runs give. This file imports neither system, and runs on
-Python 3.7, as do the files ``scenarios_*.py``.
+A scenario is a function of a ``tf`` module that is handed in. It builds a graph and returns what to run: a
+`Plan`. What is recorded is the graph's node list and what the runs give. This file imports neither system,
+and runs on Python 3.7, as do the files ``scenarios_*.py``.
 """
 
 import json
@@ -15,7 +15,8 @@ IGNORED = ("uid",)
 
 
 class Plan:
-    """What to run after the variables' initialization: ``step`` (or nothing) ``steps`` times, ``fetches`` each time."""
+    """What to run after the variables' initialization: ``step`` (or nothing) ``steps`` times, ``fetches``
+    each time."""
 
     def __init__(self, fetches=(), step=None, steps=5, feed=None, facts=None):
         self.fetches = list(fetches)
@@ -47,7 +48,6 @@ class Scenarios:
         """A scenario that must raise: the exception's type is what is recorded."""
         self.raising.add(build.__name__.strip("_"))
         return self(build)
-
 
     def with_other_nodes(self, build):
         """A scenario whose nodes are Reflow's own: only values are compared."""
@@ -142,7 +142,9 @@ def node_difference(want, got):
     for i, (a, b) in enumerate(zip(want, got)):
         if a != b:
             return "\n".join(
-                ["node %d" % i] + ["  want " + w for w in want[i : i + 6]] + ["  got  " + g for g in got[i : i + 6]]
+                ["node %d" % i]
+                + ["  want " + w for w in want[i : i + 6]]
+                + ["  got  " + g for g in got[i : i + 6]]
             )
     if len(want) != len(got):
         return "%d nodes wanted, got %d: %s" % (len(want), len(got), (want + got)[min(len(want), len(got))])

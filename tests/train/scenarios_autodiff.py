@@ -537,8 +537,12 @@ def cross_entropy(tf):
     logits = tf.matmul(x, w)
     losses = [
         tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[0, 1], logits=logits)),
-        tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits_v2(labels=[[0.0, 1.0], [1.0, 0.0]], logits=logits)),
-        tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=[[0.0, 1.0], [1.0, 0.0]], logits=logits)),
+        tf.reduce_mean(
+            tf.nn.softmax_cross_entropy_with_logits_v2(labels=[[0.0, 1.0], [1.0, 0.0]], logits=logits)
+        ),
+        tf.reduce_mean(
+            tf.nn.sigmoid_cross_entropy_with_logits(labels=[[0.0, 1.0], [1.0, 0.0]], logits=logits)
+        ),
     ]
     return of(tf.gradients(losses, [w, x]))
 
@@ -932,6 +936,4 @@ def compute_gradient_list(tf):
 def compute_gradient_fed(tf):
     x = vector(tf, dtype="float64")
     scale = tf.placeholder(tf.float64, [], name="scale")
-    return checked(
-        tf, x, x * scale, [3], [3], x_init_value=np.array(VECTOR), extra_feed_dict={scale: 3.0}
-    )
+    return checked(tf, x, x * scale, [3], [3], x_init_value=np.array(VECTOR), extra_feed_dict={scale: 3.0})

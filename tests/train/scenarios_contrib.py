@@ -33,7 +33,9 @@ for _maker in sorted(MAKERS):
                 if _maker.endswith("_w") and not _resource:
                     continue  # the forward pass reads the reference while it decays: no value is sure
                 scenarios.add(
-                    "_".join([_maker, "resource" if _resource else "ref", _dtype, _loss.__name__.split("_")[0]]),
+                    "_".join(
+                        [_maker, "resource" if _resource else "ref", _dtype, _loss.__name__.split("_")[0]]
+                    ),
                     lambda tf, m=_maker, r=_resource, d=_dtype, ls=_loss: trained(tf, m, r, d, ls),
                 )
 

@@ -86,7 +86,9 @@ for _maker in sorted(MAKERS):
                 if _maker.startswith("proximal") and _dtype == "float64":
                     continue  # TensorFlow 1.15 does not convert their rate, and refuses
                 scenarios.add(
-                    "_".join([_maker, "resource" if _resource else "ref", _dtype, _loss.__name__.split("_")[0]]),
+                    "_".join(
+                        [_maker, "resource" if _resource else "ref", _dtype, _loss.__name__.split("_")[0]]
+                    ),
                     lambda tf, m=_maker, r=_resource, d=_dtype, ls=_loss: trained(tf, m, r, d, ls),
                 )
 
@@ -120,11 +122,14 @@ for _maker in sorted(MAKERS):
 for _maker in sorted(MAKERS):
     for _gate in (0, 2):
         scenarios.add(
-            "_".join([_maker, "gate", str(_gate)]), lambda tf, m=_maker, g=_gate: trained(tf, m, gate_gradients=g)
+            "_".join([_maker, "gate", str(_gate)]),
+            lambda tf, m=_maker, g=_gate: trained(tf, m, gate_gradients=g),
         )
     scenarios.add(
         _maker + "_count",
-        lambda tf, m=_maker: trained(tf, m, global_step=tf.train.get_or_create_global_step(), name="training"),
+        lambda tf, m=_maker: trained(
+            tf, m, global_step=tf.train.get_or_create_global_step(), name="training"
+        ),
     )
     scenarios.add(
         _maker + "_resource_count",

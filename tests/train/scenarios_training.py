@@ -1,4 +1,5 @@
-"""How programs use optimizers: scopes, devices, constraints, clipping, several optimizers, optimizers of their own."""
+"""How programs use optimizers: scopes, devices, constraints, clipping, several optimizers, optimizers of
+their own."""
 
 from .harness import Plan, Scenarios
 from .scenarios_optimizers import dense_loss, everything, slot_facts, sparse_loss, variables
@@ -8,7 +9,9 @@ scenarios = Scenarios("training")
 
 @scenarios
 def constraint(tf):
-    x = tf.get_variable("x", initializer=tf.constant([1.0, -2.0]), constraint=lambda v: tf.clip_by_norm(v, 1.0))
+    x = tf.get_variable(
+        "x", initializer=tf.constant([1.0, -2.0]), constraint=lambda v: tf.clip_by_norm(v, 1.0)
+    )
     y = tf.get_variable("y", initializer=tf.constant([1.0, -2.0]))
     step = tf.train.MomentumOptimizer(0.1, 0.9).minimize(tf.reduce_sum(tf.square(x - y)))
     return Plan(everything(tf), step)
@@ -24,7 +27,9 @@ def constraint_resource(tf):
 
 @scenarios.error
 def constraint_sparse(tf):
-    x = tf.get_variable("x", initializer=tf.constant([[1.0], [-2.0]]), constraint=lambda v: tf.maximum(v, 0.0))
+    x = tf.get_variable(
+        "x", initializer=tf.constant([[1.0], [-2.0]]), constraint=lambda v: tf.maximum(v, 0.0)
+    )
     tf.train.AdamOptimizer(0.1).minimize(tf.reduce_sum(tf.gather(x, [0])))
 
 
@@ -219,7 +224,9 @@ def colocated(tf):
 @scenarios
 def colocated_gradients(tf):
     x, z = variables(tf)
-    step = tf.train.GradientDescentOptimizer(0.1).minimize(sparse_loss(tf, x, z), colocate_gradients_with_ops=True)
+    step = tf.train.GradientDescentOptimizer(0.1).minimize(
+        sparse_loss(tf, x, z), colocate_gradients_with_ops=True
+    )
     return Plan(everything(tf), step)
 
 
@@ -286,7 +293,9 @@ def accumulated_gradients(tf):
 def gradient_of_loss_given(tf):
     x, z = variables(tf)
     loss = x * 2.0
-    step = tf.train.GradientDescentOptimizer(0.1).minimize(loss, grad_loss=tf.constant([1.0, 3.0]), var_list=[x])
+    step = tf.train.GradientDescentOptimizer(0.1).minimize(
+        loss, grad_loss=tf.constant([1.0, 3.0]), var_list=[x]
+    )
     return Plan(everything(tf), step)
 
 
@@ -435,7 +444,9 @@ def adam_with_decay(tf):
             with tf.control_dependencies([grad]):
                 decayed = var.assign_sub(0.01 * self._lr_t * var)
             with tf.control_dependencies([decayed]):
-                return super(WithDecay, self)._apply_dense(grad + self._beta1_t * self.get_slot(var, "m"), var)
+                return super(WithDecay, self)._apply_dense(
+                    grad + self._beta1_t * self.get_slot(var, "m"), var
+                )
 
     x, z = variables(tf)
     return Plan(everything(tf), WithDecay(0.1).minimize(dense_loss(tf, x, z)))

@@ -27,7 +27,9 @@ def test_scenario(family: str, name: str) -> None:
     harness.check(tf, FAMILIES[family], name, recordings(family)[name])
 
 
-@pytest.mark.parametrize("name", [name for family, name in NAMES if family == "optimizers" and "float32_" in name])
+@pytest.mark.parametrize(
+    "name", [name for family, name in NAMES if family == "optimizers" and "float32_" in name]
+)
 def test_compiled(name: str) -> None:
     make_session = functools.partial(Session, tier="compile")
     harness.check(tf, FAMILIES["optimizers"], name, recordings("optimizers")[name], make_session)

@@ -1,4 +1,5 @@
-"""The optimizers of `tf.contrib.opt`: AdaMax, NAdam, lazy Adam, decoupled weight decay, averaged variables."""
+"""The optimizers of `tf.contrib.opt`: AdaMax, NAdam, lazy Adam, decoupled weight decay, averaged
+variables."""
 
 from __future__ import annotations
 
@@ -61,7 +62,9 @@ class AdaMaxOptimizer(AdamOptimizer):
         return self._apply_rows(grad.values, var, grad.indices, add, update)
 
     def _resource_apply_sparse(self, grad: Any, handle: Any, indices: Any) -> Any:
-        return self._apply_rows(grad, handle, indices, self._resource_scatter_add, self._resource_scatter_update)
+        return self._apply_rows(
+            grad, handle, indices, self._resource_scatter_add, self._resource_scatter_update
+        )
 
     def _resource_scatter_update(self, x: Any, i: Any, v: Any) -> Any:
         return _scatter_then_read("ResourceScatterUpdate", x, i, v)
@@ -92,7 +95,8 @@ class AdaMaxOptimizer(AdamOptimizer):
 
 
 class LazyAdamOptimizer(AdamOptimizer):
-    """Adam whose sparse steps touch only the rows that have a gradient: faster for embeddings, and not the same method.
+    """Adam whose sparse steps touch only the rows that have a gradient: faster for embeddings, and not the
+    same method.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -149,17 +153,21 @@ class NadamOptimizer(AdamOptimizer):
         beta1_power, beta2_power = (cast(power, dtype) for power in self._get_beta_accumulators())
         rate, beta1, beta2, epsilon = (self._setting(key, dtype) for key in self.settings)
         rate = rate * emit("Sqrt", 1 - beta2_power) / (1 - beta1_power)
-        scaled = grad * (1 - beta1)
-        m = self._decayed_slot(var, "m", beta1, scaled, indices, scatter_add)
-        m_bar = scaled + beta1 * gather(m, indices)
-        v = self._decayed_slot(var, "v", beta2, (grad * grad) * (1 - beta2), indices, scatter_add)
-        root = emit("Sqrt", gather(v, indices))
+        scaled, m = grad * (1 - beta1), self.get_slot(var, "m")
+        with control_dependencies([state.assign(m, m * beta1, use_locking=self._use_locking)]):
+            m_new = scatter_add(m, indices, scaled)
+            m_bar = scaled + beta1 * gather(m_new, indices)
+        squares, v = (grad * grad) * (1 - beta2), self.get_slot(var, "v")
+        with control_dependencies([state.assign(v, v * beta2, use_locking=self._use_locking)]):
+            v_new = scatter_add(v, indices, squares)
+        root = emit("Sqrt", gather(v_new, indices))
         moved = scatter_add(var, indices, -rate * m_bar / (root + epsilon))
-        return group(moved, m_bar, v)
+        return group(moved, m_bar, v_new)
 
 
 class DecoupledWeightDecayExtension:
-    """Base class beside an optimizer's: weights decay by themselves, not through the gradient (Loshchilov & Hutter 2019).
+    """Base class beside an optimizer's: weights decay by themselves, not through the gradient (Loshchilov &
+    Hutter 2019).
 
     Args:
         weight_decay: the part of each weight that a step takes off: a number, tensor or function. It is not
@@ -185,8 +193,8 @@ class DecoupledWeightDecayExtension:
         grad_loss: Any = None,
         decay_var_list: Any = None,
     ) -> Any:
-        """As `Optimizer.minimize`. All variables decay: as in TensorFlow 1.15, `decay_var_list` counts only in
-        `apply_gradients`, which this method calls without it."""
+        """As `Optimizer.minimize`. All variables decay: as in TensorFlow 1.15, `decay_var_list` counts only
+        in `apply_gradients`, which this method calls without it."""
         self._decay_var_list = set(decay_var_list) if decay_var_list else False
         return super().minimize(  # type: ignore[misc]
             loss,
@@ -200,7 +208,11 @@ class DecoupledWeightDecayExtension:
         )
 
     def apply_gradients(
-        self, grads_and_vars: Any, global_step: Any = None, name: str | None = None, decay_var_list: Any = None
+        self,
+        grads_and_vars: Any,
+        global_step: Any = None,
+        name: str | None = None,
+        decay_var_list: Any = None,
     ) -> Any:
         """As `Optimizer.apply_gradients`; `decay_var_list` names the variables that decay, all if None."""
         self._decay_var_list = set(decay_var_list) if decay_var_list else False
@@ -247,7 +259,8 @@ class DecoupledWeightDecayExtension:
 
 
 def extend_with_decoupled_weight_decay(base_optimizer: type[Optimizer]) -> type[Optimizer]:
-    """An optimizer class with decoupled weight decay: the class `base_optimizer` with a first argument `weight_decay`.
+    """An optimizer class with decoupled weight decay: the class `base_optimizer` with a first argument
+    `weight_decay`.
 
     >>> import reflow as tf
     >>> SGDW = tf.contrib.opt.extend_with_decoupled_weight_decay(tf.train.GradientDescentOptimizer)
@@ -319,12 +332,17 @@ class MovingAverageOptimizer(Optimizer):
     Args:
         opt: the optimizer that takes the steps.
         average_decay: the decay of the averages.
-        num_updates: the number of steps taken, which lowers the decay at first: see `tf.train.ExponentialMovingAverage`.
+        num_updates: the number of steps taken, which lowers the decay at first: see
+            `tf.train.ExponentialMovingAverage`.
         sequential_update: whether the averages are of the values after the step.
     """
 
     def __init__(
-        self, opt: Optimizer, average_decay: Any = 0.9999, num_updates: Any = None, sequential_update: bool = True
+        self,
+        opt: Optimizer,
+        average_decay: Any = 0.9999,
+        num_updates: Any = None,
+        sequential_update: bool = True,
     ) -> None:
         self._optimizer = opt
         self._ema = ExponentialMovingAverage(average_decay, num_updates=num_updates)

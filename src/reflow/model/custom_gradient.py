@@ -33,10 +33,11 @@ def custom_gradient(f: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """Decorator: a function of tensors that returns its result and a function for the gradient of it.
 
     Args:
-        f: takes tensors; returns `(y, grad_fn)`, where `y` is a tensor or a nested structure of tensors. `grad_fn(*dys)`
-            takes the gradients of the tensors of `y` and returns those of `f`'s arguments. When `f` uses resource
-            variables that are not among its arguments, `grad_fn` takes them as `variables=` too, and returns the pair
-            (gradients of the arguments, list of the gradients of the variables).
+        f: takes tensors; returns `(y, grad_fn)`, where `y` is a tensor or a nested structure of tensors.
+            `grad_fn(*dys)` takes the gradients of the tensors of `y` and returns those of `f`'s arguments.
+            When `f` uses resource variables that are not among its arguments, `grad_fn` takes them as
+            `variables=` too, and returns the pair (gradients of the arguments, list of the gradients of the
+            variables).
 
     Returns:
         A function that returns `y`; gradients of it are those of `grad_fn`.
@@ -95,7 +96,8 @@ def _scope_variables() -> list[Any]:
 
 
 def _variables_read(graph: Graph, start: int) -> list[Any]:
-    """The trainable resource variables that the nodes since number `start` read, in the order of the reads."""
+    """The trainable resource variables that the nodes since number `start` read, in the order of the
+    reads."""
     by_handle = {
         v.handle: v for v in graph.get_collection(GraphKeys.TRAINABLE_VARIABLES) if is_resource_variable(v)
     }

@@ -25,7 +25,8 @@ def compute_gradient(
     init_targets: Sequence[Any] | None = None,
     extra_feed_dict: dict[Any, Any] | None = None,
 ) -> Jacobians | list[Jacobians]:
-    """The Jacobian of y with respect to x, by `tf.gradients` and by central differences, in the default session.
+    """The Jacobian of y with respect to x, by `tf.gradients` and by central differences, in the default
+    session.
 
     Args:
         x: a tensor, or a list of tensors.
@@ -38,7 +39,8 @@ def compute_gradient(
         extra_feed_dict: further values to feed.
 
     Returns:
-        Two matrices with a row for each element of x and a column for each of y: the derivative by the graph and by
+        Two matrices with a row for each element of x and a column for each of y: the derivative by the graph
+            and by
         differences; a complex element counts as two. For a list x, a list of such pairs.
 
     >>> import reflow as tf
@@ -54,7 +56,9 @@ def compute_gradient(
     if not isinstance(x, list):
         return _compare(_Check(x, x_shape, y, y_shape, delta, extra_feed_dict), x_init_value)
     starts = [None] * len(x) if x_init_value is None else x_init_value
-    checks = [_Check(one, shape, y, y_shape, delta, extra_feed_dict) for one, shape in zip(x, x_shape, strict=True)]
+    checks = [
+        _Check(one, shape, y, y_shape, delta, extra_feed_dict) for one, shape in zip(x, x_shape, strict=True)
+    ]
     return [_compare(check, start) for check, start in zip(checks, starts, strict=True)]
 
 

@@ -1,7 +1,9 @@
-"""The optimizers' steps as ops: for each formula a dense and a row-wise form, on reference and on resource variables.
+"""The optimizers' steps as ops: for each formula a dense and a row-wise form, on reference and on resource
+variables.
 
-A formula takes the inputs of the op by the names of its signature and returns the new contents of its slots, in order. The
-row-wise (`Sparse`) form applies the same formula to the rows that `indices` name and leaves the others alone.
+A formula takes the inputs of the op by the names of its signature and returns the new contents of its slots,
+in order. The row-wise (`Sparse`) form applies the same formula to the rows that `indices` name and leaves the
+others alone.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from reflow.base.shape import TensorShape
+from reflow.base.shape import unknown_shape
 from reflow.graph.checks import require
 from reflow.graph.registry import definition, known_types, register
+from reflow.ops.state import handle_shape
 
 Formula = Callable[..., Any]
 
@@ -44,7 +47,8 @@ def adam(
     *,
     use_nesterov: bool,
 ) -> Any:
-    """Kingma & Ba 2015 in the form before their section 2.1: epsilon is added to the uncorrected root ("epsilon hat")."""
+    """Kingma & Ba 2015 in the form before their section 2.1: epsilon is added to the uncorrected root
+    ("epsilon hat")."""
     rate = lr * xp.sqrt(1 - beta2_power) / (1 - beta1_power)
     m = m + (grad - m) * (1 - beta1)
     v = v + (grad * grad - v) * (1 - beta2)
@@ -258,14 +262,24 @@ def _with_rows(xp: Any, whole: Any, indices: Any, rows: Any) -> Any:
     return whole.at[indices].set(rows.astype(whole.dtype))
 
 
-def _step_shape(node: Any) -> Any:
-    """The variable's shape, which a dense gradient must have too."""
-    names = [a.name for a in node.definition.inputs]
-    var = node.inputs[0].shape if node.inputs[0].dtype.name != "resource" else TensorShape(None)
-    gradient = node.inputs[names.index("delta" if "delta" in names else "grad")].shape
-    if "indices" not in names:
-        var = var.merge_with(gradient)
-    return [var] * len(node.outputs)
+def _step_shape(slots: int) -> Callable[[Any], Any]:
+    """The shape rule of a step: the variables have one shape, the gradient that shape or, for some rows, such
+    rows."""
+
+    def shape(node: Any) -> Any:
+        names = [a.name for a in node.definition.inputs]
+        gradient = node.inputs[names.index("delta" if "delta" in names else "grad")].shape
+        var = unknown_shape()
+        for tensor in node.inputs[:slots]:
+            var = var.merge_with(handle_shape(tensor) if tensor.dtype.name == "resource" else tensor.shape)
+        if "indices" not in names:
+            var = var.merge_with(gradient)
+        elif var.ndims is not None and gradient.ndims is not None:
+            count = node.inputs[names.index("indices")].shape.with_rank(1)
+            gradient.merge_with(count.concatenate(var[1:]))
+        return [var] * len(node.outputs)
+
+    return shape
 
 
 def _register_all() -> None:
@@ -278,9 +292,8 @@ def _register_all() -> None:
             names = [a.name for a in signature.inputs]
             sparse = "indices" in names
             kernel = _sparse_kernel(formula, names, slots) if sparse else _dense_kernel(formula, names)
-            register(
-                prefix + name, shape=_step_shape, kernel=kernel, updates=tuple(range(slots)), gradient=None
-            )
+            written = tuple(range(slots))
+            register(prefix + name, shape=_step_shape(slots), kernel=kernel, updates=written, gradient=None)
 
 
 _register_all()

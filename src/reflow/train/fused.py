@@ -17,7 +17,8 @@ Hyper = float | Tensor | Callable[[], Any]
 
 
 class Setting(NamedTuple):
-    """A number of an optimizer: the attribute with what the program gave, the attribute with the tensor, its name."""
+    """A number of an optimizer: the attribute with what the program gave, the attribute with the tensor, its
+    name."""
 
     given: str
     tensor: str
@@ -26,14 +27,18 @@ class Setting(NamedTuple):
 
 def setting(name: str, given: str | None = None) -> Setting:
     """A setting kept as `_<name>` and `_<name>_tensor`, or as `_<given>` and `_<given>_t`."""
-    return Setting(f"_{name}", f"_{name}_tensor", name) if given is None else Setting(f"_{given}", f"_{given}_t", name)
+    return (
+        Setting(f"_{name}", f"_{name}_tensor", name)
+        if given is None
+        else Setting(f"_{given}", f"_{given}_t", name)
+    )
 
 
 class FusedOptimizer(Optimizer):
     """An optimizer whose step on one variable is the op `Apply<family>`, or its sparse or resource form.
 
-    `slots` maps the op's slot inputs to slot names; `settings` maps its other inputs to numbers of the optimizer.
-    The attributes' names are TensorFlow's, which subclasses in programs use.
+    `slots` maps the op's slot inputs to slot names; `settings` maps its other inputs to numbers of the
+    optimizer. The attributes' names are TensorFlow's, which subclasses in programs use.
     """
 
     family: ClassVar[str]
@@ -65,7 +70,9 @@ class FusedOptimizer(Optimizer):
     def _apply_op(self, var: Any, grad: Any, indices: Any = None) -> Any:
         """Emit the op for one variable, its inputs by the names of the signature."""
         resource = is_resource_variable(var)
-        op_type = ("Resource" if resource else "") + ("Apply" if indices is None else "SparseApply") + self.family
+        op_type = (
+            ("Resource" if resource else "") + ("Apply" if indices is None else "SparseApply") + self.family
+        )
         given = {"var": place(var), "grad": grad, "delta": grad, "indices": indices}
         given.update({key: place(self.get_slot(var, name)) for key, name in self.slots.items()})
         names = [argument.name for argument in registry.definition(op_type).inputs]  # type: ignore[union-attr]
@@ -92,7 +99,8 @@ def place(var: Any) -> Any:
 
 
 def filled(var: Any, value: float) -> Any:
-    """A constant of the variable's shape and type, every element `value`. ValueError when the shape is not known."""
+    """A constant of the variable's shape and type, every element `value`. ValueError when the shape is not
+    known."""
     shape = var.get_shape()
     if not shape.is_fully_defined():
         raise ValueError(f"Cannot make a slot for {var.name}: its shape {shape} is not fully known")

@@ -35,8 +35,8 @@ class Optimizer:
     """Base class of optimizers.
 
     A subclass gives `_apply_dense(grad, var)`, `_apply_sparse(grad, var)` and, for resource variables,
-    `_resource_apply_dense(grad, handle)` and `_resource_apply_sparse(grad, handle, indices)`; and where it needs them
-    `_create_slots(var_list)`, `_prepare()` and `_finish(update_ops, name_scope)`.
+    `_resource_apply_dense(grad, handle)` and `_resource_apply_sparse(grad, handle, indices)`; and where it
+    needs them `_create_slots(var_list)`, `_prepare()` and `_finish(update_ops, name_scope)`.
 
     Args:
         use_locking: kept in the nodes; Reflow's updates are always whole.
@@ -104,7 +104,8 @@ class Optimizer:
         colocate_gradients_with_ops: bool = False,
         grad_loss: Any = None,
     ) -> list[tuple[Any, Any]]:
-        """Pairs (gradient, variable) of `loss` for each variable; a gradient is None where the loss does not depend on it."""
+        """Pairs (gradient, variable) of `loss` for each variable; a gradient is None where the loss does not
+        depend on it."""
         if callable(loss):
             loss = loss()
         if gate_gradients not in (self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH):
@@ -244,7 +245,10 @@ class Optimizer:
         if found is None:
             with graph.colocate_with(colocate_with):
                 found = Variable(
-                    initial_value, trainable=False, name=name, use_resource=is_resource_variable(colocate_with)
+                    initial_value,
+                    trainable=False,
+                    name=name,
+                    use_resource=is_resource_variable(colocate_with),
                 )
             self._non_slot_dict[name, graph] = found
         return found
@@ -307,7 +311,8 @@ def _operation(step: Any) -> Any:
 
 
 def _target(variable: Any) -> Any:
-    """What the gradient of a variable is taken with respect to: its reference or its handle; a tensor stands for itself."""
+    """What the gradient of a variable is taken with respect to: its reference or its handle; a tensor stands
+    for itself."""
     if isinstance(variable, Variable):
         return variable.handle if is_resource_variable(variable) else variable._ref()
     if isinstance(variable, Tensor):
@@ -326,7 +331,9 @@ def _as_gradient(grad: Any) -> Any:
     try:
         return convert_to_tensor_or_indexed_slices(grad)
     except TypeError:
-        raise TypeError(f"Gradient must be convertible to a Tensor or IndexedSlices, or None: {grad!r}") from None
+        raise TypeError(
+            f"Gradient must be convertible to a Tensor or IndexedSlices, or None: {grad!r}"
+        ) from None
 
 
 def unique_rows(values: Any, indices: Any) -> tuple[Any, Any]:
@@ -334,5 +341,3 @@ def unique_rows(values: Any, indices: Any) -> tuple[Any, Any]:
     unique, positions = emit("Unique", indices)
     count = emit("Shape", unique)[0]
     return emit("UnsortedSegmentSum", values, positions, count), unique
-
-

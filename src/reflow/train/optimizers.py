@@ -1,4 +1,5 @@
-"""The optimizers. Each names its op family, its slots and its settings; the formulas are in `ops/training.py`."""
+"""The optimizers. Each names its op family, its slots and its settings; the formulas are in
+`ops/training.py`."""
 
 from __future__ import annotations
 
@@ -29,13 +30,17 @@ class GradientDescentOptimizer(FusedOptimizer):
     family = "GradientDescent"
     settings: ClassVar[dict[str, Setting]] = {"alpha": setting("learning_rate")}
 
-    def __init__(self, learning_rate: Hyper, use_locking: bool = False, name: str = "GradientDescent") -> None:
+    def __init__(
+        self, learning_rate: Hyper, use_locking: bool = False, name: str = "GradientDescent"
+    ) -> None:
         super().__init__(use_locking, name)
         self._learning_rate = learning_rate
 
     def _apply_sparse_duplicate_indices(self, grad: Any, var: Any) -> Any:
         delta = grad.values * self._setting("alpha", var.dtype.base_dtype)
-        return var.scatter_sub(type(grad)(delta, grad.indices, grad.dense_shape), use_locking=self._use_locking)
+        return var.scatter_sub(
+            type(grad)(delta, grad.indices, grad.dense_shape), use_locking=self._use_locking
+        )
 
     def _resource_apply_sparse_duplicate_indices(self, grad: Any, handle: Any, indices: Any) -> Any:
         delta = -grad * self._call_if_callable(self._learning_rate)  # of the gradient's type: no Cast
@@ -68,7 +73,8 @@ class MomentumOptimizer(FusedOptimizer):
 
 
 class AdamOptimizer(FusedOptimizer):
-    """Adam (Kingma & Ba 2015), with TensorFlow's "epsilon hat": epsilon is added to the uncorrected second moment's root.
+    """Adam (Kingma & Ba 2015), with TensorFlow's "epsilon hat": epsilon is added to the uncorrected second
+    moment's root.
 
     A sparse gradient decays the moments of all rows and moves every row, as TensorFlow's does.
 
@@ -165,7 +171,8 @@ class AdamOptimizer(FusedOptimizer):
 
 
 class AdagradOptimizer(FusedOptimizer):
-    """Adagrad (Duchi et al. 2011): each element's rate falls with the root of its summed squared gradients."""
+    """Adagrad (Duchi et al. 2011): each element's rate falls with the root of its summed squared
+    gradients."""
 
     family = "Adagrad"
     slots: ClassVar[dict[str, str]] = {"accum": "accumulator"}
@@ -197,7 +204,8 @@ class AdagradOptimizer(FusedOptimizer):
 
 
 class AdadeltaOptimizer(FusedOptimizer):
-    """Adadelta (Zeiler 2012): steps in the units of the variable, from running means of squared gradients and updates."""
+    """Adadelta (Zeiler 2012): steps in the units of the variable, from running means of squared gradients and
+    updates."""
 
     family = "Adadelta"
     slots: ClassVar[dict[str, str]] = {"accum": "accum", "accum_update": "accum_update"}
@@ -241,7 +249,12 @@ class RMSPropOptimizer(FusedOptimizer):
         name: str = "RMSProp",
     ) -> None:
         super().__init__(use_locking, name)
-        self._learning_rate, self._decay, self._momentum, self._epsilon = learning_rate, decay, momentum, epsilon
+        self._learning_rate, self._decay, self._momentum, self._epsilon = (
+            learning_rate,
+            decay,
+            momentum,
+            epsilon,
+        )
         self._centered = centered
         self.family = "CenteredRMSProp" if centered else "RMSProp"  # type: ignore[misc]
         if centered:

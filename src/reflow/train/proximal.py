@@ -89,7 +89,8 @@ class ProximalGradientDescentOptimizer(FusedOptimizer):
 
 
 class ProximalAdagradOptimizer(FusedOptimizer):
-    """Adagrad with a proximal step for l1 and l2 regularization. ValueError unless the accumulator starts above zero."""
+    """Adagrad with a proximal step for l1 and l2 regularization. ValueError unless the accumulator starts
+    above zero."""
 
     family = "ProximalAdagrad"
     slots: ClassVar[dict[str, str]] = {"accum": "accumulator"}
@@ -146,7 +147,9 @@ class AdagradDAOptimizer(FusedOptimizer):
         use_locking: bool = False,
         name: str = "AdagradDA",
     ) -> None:
-        check_positive("initial_gradient_squared_accumulator_value", initial_gradient_squared_accumulator_value)
+        check_positive(
+            "initial_gradient_squared_accumulator_value", initial_gradient_squared_accumulator_value
+        )
         super().__init__(use_locking, name)
         self._learning_rate = learning_rate
         self._initial_gradient_squared_accumulator_value = initial_gradient_squared_accumulator_value
@@ -157,7 +160,10 @@ class AdagradDAOptimizer(FusedOptimizer):
     def _create_slots(self, var_list: list[Any]) -> None:
         for var in var_list:
             with colocate_with(var):
-                zeros, squares = filled(var, 0.0), filled(var, self._initial_gradient_squared_accumulator_value)
+                zeros, squares = (
+                    filled(var, 0.0),
+                    filled(var, self._initial_gradient_squared_accumulator_value),
+                )
             self._get_or_make_slot(var, zeros, "gradient_accumulator", self._name)
             self._get_or_make_slot(var, squares, "gradient_squared_accumulator", self._name)
 

@@ -1,4 +1,5 @@
-"""Slots: the variables that an optimizer keeps for each variable that it trains, made beside it in scope and placement."""
+"""Slots: the variables that an optimizer keeps for each variable that it trains, made beside it in scope and
+placement."""
 
 from __future__ import annotations
 
@@ -71,6 +72,8 @@ def create_zeros_slot(primary: Any, name: str, dtype: Any = None, colocate_with_
     dtype = dtypes.as_dtype(dtype or primary.dtype).base_dtype
     shape = primary.get_shape()
     if shape.is_fully_defined():
-        return create_slot_with_initializer(primary, zeros_initializer(), shape, dtype, name, colocate_with_primary)
+        return create_slot_with_initializer(
+            primary, zeros_initializer(), shape, dtype, name, colocate_with_primary
+        )
     start = primary.initialized_value() if isinstance(primary, Variable) else primary
     return create_slot(primary, zeros(emit("Shape", start), dtype), name, colocate_with_primary)
