@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from train import FAMILIES, harness
 
 import reflow as tf
+from train import FAMILIES, harness
 
 SCENARIOS = FAMILIES["autodiff"]
 

@@ -27,7 +27,7 @@ def unique_name(graph, name, mark_as_used=True):
         used[base] = count + 1
     if count:
         while name in used:
-            name = "%s_%d" % (base, count)
+            name = f"{base}_{count}"
             count += 1
         if mark_as_used:
             used[name] = 1

@@ -32,8 +32,11 @@ DIFFERENTIABLE = frozenset(
 
 # Ops that TensorFlow refuses to differentiate, where others without a gradient just end the way.
 REFUSED = frozenset(
-    "Bitcast Empty GuaranteeConst ListDiff ScatterMax ScatterMin ScatterUpdate SegmentProd SparseSegmentMeanGrad "
-    "SparseSegmentSqrtNGrad StridedSliceAssign TileGrad Unique UniqueV2 UniqueWithCounts UniqueWithCountsV2".split()
+    {
+        *("Bitcast", "Empty", "GuaranteeConst", "ListDiff", "SegmentProd", "StridedSliceAssign", "TileGrad"),
+        *("ScatterMax", "ScatterMin", "ScatterUpdate", "SparseSegmentMeanGrad", "SparseSegmentSqrtNGrad"),
+        *("Unique", "UniqueV2", "UniqueWithCounts", "UniqueWithCountsV2"),
+    }
 )
 
 
@@ -230,8 +233,9 @@ class _Walk:
                 grad.set_shape(tensor.shape)
             except ValueError:
                 raise ValueError(
-                    f"Incompatible shapes between op input and calculated input gradient. Forward operation: {op.name}. "
-                    f"Original input: {tensor.name} of shape {tensor.shape}. Calculated input gradient shape: {grad.shape}."
+                    "Incompatible shapes between op input and calculated input gradient. "
+                    f"Forward operation: {op.name}. Original input: {tensor.name} of shape {tensor.shape}. "
+                    f"Calculated input gradient shape: {grad.shape}."
                     + (f"\nCreated at {op.traceback_line}" if op.traceback_line else "")
                 ) from None
         self._collect(tensor, grad)
@@ -252,7 +256,8 @@ class _Walk:
             result = list(result) if isinstance(result, (list, tuple)) else [result]
             if len(result) != len(op.inputs):
                 raise ValueError(
-                    f"Num gradients {len(result)} generated for op {op.name} ({op.type}) do not match num inputs {len(op.inputs)}"
+                    f"Num gradients {len(result)} generated for op {op.name} ({op.type}) do not match "
+                    f"num inputs {len(op.inputs)}"
                 )
             if self.gate and sum(g is not None for g in result) > 1:
                 with self.graph.device(None), _uncolocated(self.graph):
@@ -406,7 +411,7 @@ def _zeros_for(x: Tensor) -> Any:
     if x.dtype.name == "resource":
         return _zeros_of_variable(x)
     if x.shape.is_fully_defined():
-        zeros = np.zeros(x.shape.as_list(), x.dtype.base_dtype.as_numpy_dtype)
+        zeros = np.zeros(x.shape.ints or (), x.dtype.base_dtype.as_numpy_dtype)
         return x.graph.convert(zeros, name="zeros_like")
     return emit("ZerosLike", x, name="zeros_like")
 
@@ -451,7 +456,7 @@ def _register_rule(name: str, function: Callable[..., Any] | None) -> None:
     own = registry.rule(name)
     if name in scopes.process.gradient_rules or (own is not None and own.gradient is not registry.GENERIC):
         raise KeyError(f"Registering two gradient with name {name!r}!")
-    scopes.process.gradient_rules[name] = function
+    scopes.process.gradient_rules[name] = function  # type: ignore[assignment]  # None ends the way
 
 
 def no_gradient(op_type: str) -> None:
@@ -480,13 +485,17 @@ def hessians(
     [[ 6.  0.]
      [ 0. 12.]]
     """
-    options = (colocate_gradients_with_ops, gate_gradients, aggregation_method)
+    options: dict[str, Any] = {
+        "colocate_gradients_with_ops": colocate_gradients_with_ops,
+        "gate_gradients": gate_gradients,
+        "aggregation_method": aggregation_method,
+    }
     xs = _as_list(xs)
-    firsts = gradients(ys, xs, None, "gradients", *options)
+    firsts = gradients(ys, xs, **options)
     return [_hessian(x, first, options) for x, first in zip(xs, firsts, strict=True)]
 
 
-def _hessian(x: Any, first: Any, options: Any) -> Tensor:
+def _hessian(x: Any, first: Any, options: dict[str, Any]) -> Tensor:
     shape = x.get_shape()
     if not shape.is_fully_defined():
         raise ValueError(f"tf.hessians needs the static shape of {x.name}; it is {shape}")
@@ -496,6 +505,7 @@ def _hessian(x: Any, first: Any, options: Any) -> Tensor:
     count = shape.num_elements()
     rows = []
     for i in range(count):
-        row = gradients(flat[i], x, None, "gradients", *options, None, UnconnectedGradients.ZERO)[0]
+        row = gradients(flat[i], x, unconnected_gradients=UnconnectedGradients.ZERO, **options)[0]
         rows.append(emit("Reshape", row, [-1]))
-    return emit("Reshape", emit("Pack", rows, axis=0, name="stack"), shape.as_list() * 2)  # type: ignore[no-any-return]
+    matrix: Tensor = emit("Reshape", emit("Pack", rows, axis=0, name="stack"), shape.as_list() * 2)
+    return matrix

@@ -8,7 +8,7 @@ from __future__ import annotations
 X = "x = tf.placeholder(tf.float32, [2, 3], name='x')"
 N = "n = tf.placeholder(tf.int32, [4], name='n')"
 B = "b = tf.placeholder(tf.bool, [2], name='b')"
-I = "i = tf.placeholder(tf.int32, [], name='i')"  # noqa: E741
+I = "i = tf.placeholder(tf.int32, [], name='i')"
 U = "u = tf.placeholder(tf.float32, name='u')"
 C = "c = tf.placeholder(tf.complex64, [2], name='c')"
 

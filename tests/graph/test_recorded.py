@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.graph import describe, snippets, values
 
 import reflow as tf
-from tests.graph import describe, snippets, values
 
 DATA = Path(__file__).parent / "data"
 

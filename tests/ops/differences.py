@@ -32,7 +32,7 @@ class Directional:
     def _run(self, fetches, step):
         """The fetches at the row's inputs moved by ``step`` along the direction, from a fresh state."""
         feed = dict(self.built.feed)
-        for source, vector in zip(self.sources, self.direction("direction")):  # noqa: B905 - Python 3.7
+        for source, vector in zip(self.sources, self.direction("direction")):
             feed[source] = feed[source] + step * vector
         self.session.run(self.built.init)
         return self.session.run(fetches, feed)
@@ -43,7 +43,7 @@ class Directional:
 
     def _slope(self, step, vectors):
         """The inner product of the gradients with ``vectors``."""
-        present = [(g, v) for g, v in zip(self.gradients, vectors) if g is not None]  # noqa: B905
+        present = [(g, v) for g, v in zip(self.gradients, vectors) if g is not None]
         return dot(self._run([g for g, _ in present], step), [v for _, v in present])
 
     def first(self):
@@ -55,18 +55,18 @@ class Directional:
         """``(derivative, difference)`` along the direction of the gradients' product with another vector."""
         other = self.direction("other")
         difference = (self._slope(STEP, other) - self._slope(-STEP, other)) / (2 * STEP)
-        present = [(g, v) for g, v in zip(self.gradients, other) if g is not None]  # noqa: B905
+        present = [(g, v) for g, v in zip(self.gradients, other) if g is not None]
         tf = self.built.tf
         with self.built.graph.as_default():
             seconds = tf.gradients([g for g, _ in present], self.sources, grad_ys=[v for _, v in present])
             seconds = [None if s is None else tf.convert_to_tensor(s) for s in seconds]
-        pairs = zip(seconds, self.direction("direction"))  # noqa: B905
+        pairs = zip(seconds, self.direction("direction"))
         pairs = [(s, v) for s, v in pairs if s is not None]
         return dot(self._run([s for s, _ in pairs], 0.0), [v for _, v in pairs]), difference
 
 
 def dot(left, right):
-    return float(sum(np.sum(a * b) for a, b in zip(left, right)))  # noqa: B905
+    return float(sum(np.sum(a * b) for a, b in zip(left, right)))
 
 
 def close(derivative, difference):

@@ -199,7 +199,16 @@ def attr_value(tf, value):
 # --- rows -----------------------------------------------------------------------------------------
 
 # Options of a row that turn a check off must say why: their value is None (checked) or the reason.
-REASONS = ("second", "double", "unknown", "shapes", "nodes", "unknown_nodes", "grad_nodes", "compiled")
+REASONS = (
+    "second",  # second derivatives
+    "double",  # derivatives against finite differences
+    "unknown",  # placeholders of unknown shape
+    "shapes",  # static shapes against TensorFlow's
+    "nodes",  # all node lists but the gradients'
+    "unknown_nodes",  # the node lists for unknown shapes
+    "grad_nodes",  # the gradients' node lists
+    "compiled",  # the compiled tier
+)
 OPTIONS = {
     "grad": None,  # None: gradients when there are differentiable inputs and outputs; False: none
     "wrt": None,  # names of the inputs to differentiate for (default: all differentiable ones)

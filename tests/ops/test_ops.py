@@ -144,9 +144,22 @@ def test_values(row: Row) -> None:
 
 
 @each([row for row in CASES if not row.compiled])
-def test_compiled_values(row: Row) -> None:
+def test_compiled(row: Row) -> None:
+    """Values and gradients, which share one XLA program: compiling takes most of the time of these tests."""
     built = Built(tf, row, usual(row))
-    compiled, interpreted = built.run(session(built, "compile")), built.run(session(built))
+    interpreted = built.run(session(built))
+    found = built.gradients(arrays(row, recorded(row)["steps"][0]))[0] if has_gradients(row) else []
+    running = session(built, "compile")
+    running.run(built.init)
+    fetches = [built.tensors, built.operations, [g for g in found if g is not None]]
+    steps = [running.run(fetches, built.feed) for _ in range(row.steps)]
+    assert_compiled([values for values, _, _ in steps], interpreted, row)
+    if has_gradients(row):
+        assert_gradients(found, steps[0][2], row)
+
+
+def assert_compiled(compiled: list[list[Any]], interpreted: list[list[Any]], row: Row) -> None:
+    """The recorded values, and to the bit those of NumPy when XLA has no part in them."""
     assert_steps(compiled, row)
     for left, right in zip(compiled, interpreted, strict=True):
         for a, b in zip(left, right, strict=True):
@@ -187,6 +200,18 @@ def test_nodes(row: Row) -> None:
 # --- gradients ------------------------------------------------------------------------------------
 
 
+def has_gradients(row: Row) -> bool:
+    return row in GRADIENTS and "grads" in recorded(row)
+
+
+def assert_gradients(found: list[Any], values: list[Any], row: Row) -> None:
+    """The recorded gradients: ``found`` are tensors or None, ``values`` those of the tensors."""
+    expected = arrays(row, recorded(row)["grads"])
+    assert [g is None for g in found] == [g is None for g in expected]
+    for value, array in zip(values, [e for e in expected if e is not None], strict=True):
+        assert_same(value, array, row)
+
+
 def gradients(row: Row, graph: tf.Graph | None = None) -> tuple[Built, list[Any], list[str]]:
     """The row built, its gradients and their nodes; skips where TensorFlow has no gradients either."""
     entry = recorded(row)
@@ -198,18 +223,11 @@ def gradients(row: Row, graph: tf.Graph | None = None) -> tuple[Built, list[Any]
 
 
 @each(GRADIENTS)
-@pytest.mark.parametrize("tier", ["interpret", "compile"])
-def test_gradients(row: Row, tier: str) -> None:
-    if tier == "compile" and row.compiled:
-        pytest.skip(row.compiled)
+def test_gradients(row: Row) -> None:
     built, found, _ = gradients(row)
-    expected = arrays(row, recorded(row)["grads"])
-    assert [g is None for g in found] == [g is None for g in expected]
-    running = session(built, tier)
+    running = session(built)
     running.run(built.init)
-    values = running.run([g for g in found if g is not None], built.feed)
-    for value, array in zip(values, [e for e in expected if e is not None], strict=True):
-        assert_same(value, array, row)
+    assert_gradients(found, running.run([g for g in found if g is not None], built.feed), row)
 
 
 @each([row for row in GRADIENTS if not (row.nodes or row.grad_nodes)])

@@ -1,8 +1,8 @@
 """Training and differentiation, compared with recordings of TensorFlow 1.15."""
 
-from .scenarios_autodiff import scenarios as _autodiff
 from .scenarios_contrib import scenarios as _contrib
 from .scenarios_optimizers import scenarios as _optimizers
+from .scenarios_rules import scenarios as _autodiff  # those of scenarios_autodiff too
 from .scenarios_training import scenarios as _training
 
 FAMILIES = {found.family: found for found in (_autodiff, _contrib, _optimizers, _training)}

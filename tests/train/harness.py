@@ -5,6 +5,8 @@ A scenario is a function of a ``tf`` module that is handed in. It builds a graph
 and runs on Python 3.7, as do the files ``scenarios_*.py``.
 """
 
+# ruff: noqa: B905 - zip() has no `strict` on Python 3.7
+
 import json
 import os
 
@@ -37,7 +39,7 @@ class Scenarios:
 
     def add(self, name, build):
         if name in self.builds:
-            raise ValueError("scenario %s is there twice" % name)
+            raise ValueError(f"scenario {name} is there twice")
         self.builds[name] = build
 
     def __call__(self, build):
@@ -142,28 +144,29 @@ def node_difference(want, got):
     for i, (a, b) in enumerate(zip(want, got)):
         if a != b:
             return "\n".join(
-                ["node %d" % i]
+                [f"node {i}"]
                 + ["  want " + w for w in want[i : i + 6]]
                 + ["  got  " + g for g in got[i : i + 6]]
             )
     if len(want) != len(got):
-        return "%d nodes wanted, got %d: %s" % (len(want), len(got), (want + got)[min(len(want), len(got))])
+        first = (want + got)[min(len(want), len(got))]
+        return f"{len(want)} nodes wanted, got {len(got)}: {first}"
     return None
 
 
 def value_difference(want, got):
     """None when all values agree, else where not. Tolerance: a few units in the last place."""
     if len(want) != len(got):
-        return "%d steps wanted, got %d" % (len(want), len(got))
+        return f"{len(want)} steps wanted, got {len(got)}"
     for step, (row, other) in enumerate(zip(want, got)):
         if len(row) != len(other):
-            return "%d values wanted, got %d" % (len(row), len(other))
+            return f"{len(row)} values wanted, got {len(other)}"
         for i, ((kind, shape, flat), (kind2, shape2, flat2)) in enumerate(zip(row, other)):
             if kind != kind2 or shape != shape2:
-                return "step %d value %d: want %s %s, got %s %s" % (step, i, kind, shape, kind2, shape2)
+                return f"step {step} value {i}: want {kind} {shape}, got {kind2} {shape2}"
             rtol = {"float16": 4e-3, "bfloat16": 3e-2, "float64": 1e-12, "complex128": 1e-12}.get(kind, 2e-6)
             if not np.allclose(flat2, flat, rtol=rtol, atol=rtol / 2, equal_nan=True):
-                return "step %d value %d: want %s, got %s" % (step, i, flat, flat2)
+                return f"step {step} value {i}: want {flat}, got {flat2}"
     return None
 
 

@@ -141,7 +141,7 @@ for _maker in sorted(MAKERS):
 
 def half(tf, maker, resource):
     x = tf.get_variable("x", initializer=tf.constant([1.0, -2.0], "float16"), use_resource=resource)
-    return Plan(everything(tf) + [x], MAKERS[maker](tf).minimize(tf.reduce_sum(x * x)), steps=2)
+    return Plan([*everything(tf), x], MAKERS[maker](tf).minimize(tf.reduce_sum(x * x)), steps=2)
 
 
 for _maker in ("sgd", "momentum", "adam", "adagrad", "rmsprop"):

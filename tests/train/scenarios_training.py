@@ -1,6 +1,8 @@
 """How programs use optimizers: scopes, devices, constraints, clipping, several optimizers, optimizers of
 their own."""
 
+# ruff: noqa: B905 - zip() has no `strict` on Python 3.7
+
 from .harness import Plan, Scenarios
 from .scenarios_optimizers import dense_loss, everything, slot_facts, sparse_loss, variables
 
@@ -116,7 +118,7 @@ def tensor_in_var_list(tf):
 
 @scenarios
 def tensor_among_variables(tf):
-    x, z = variables(tf)
+    x, _z = variables(tf)
     middle = tf.square(x)
     pairs = tf.train.AdamOptimizer(0.1).compute_gradients(tf.reduce_sum(middle), [x, middle])
     return Plan([g for g, _ in pairs])
@@ -255,7 +257,7 @@ def clipped_by_global_norm(tf):
     optimizer = tf.train.AdamOptimizer(0.1)
     grads, found = zip(*optimizer.compute_gradients(sparse_loss(tf, x, z)))
     grads, norm = tf.clip_by_global_norm(grads, 1.0)
-    return Plan([norm] + everything(tf), optimizer.apply_gradients(zip(grads, found)))
+    return Plan([norm, *everything(tf)], optimizer.apply_gradients(zip(grads, found)))
 
 
 @scenarios
@@ -291,7 +293,7 @@ def accumulated_gradients(tf):
 
 @scenarios
 def gradient_of_loss_given(tf):
-    x, z = variables(tf)
+    x, _z = variables(tf)
     loss = x * 2.0
     step = tf.train.GradientDescentOptimizer(0.1).minimize(
         loss, grad_loss=tf.constant([1.0, 3.0]), var_list=[x]
@@ -301,7 +303,7 @@ def gradient_of_loss_given(tf):
 
 @scenarios
 def tree_sum(tf):
-    x, z = variables(tf)
+    x, _z = variables(tf)
     loss = tf.reduce_sum(x * x) + tf.reduce_sum(x) + tf.reduce_sum(tf.exp(x))
     method = tf.AggregationMethod.EXPERIMENTAL_TREE
     return Plan(everything(tf), tf.train.AdamOptimizer(0.1).minimize(loss, aggregation_method=method))
@@ -343,7 +345,7 @@ def own_optimizer(tf, base):
 
     class Own(base):
         def __init__(self, learning_rate=0.1, beta=0.5, use_locking=False, name="Own"):
-            super(Own, self).__init__(use_locking, name)
+            super().__init__(use_locking, name)
             self._lr = learning_rate
             self._beta = beta
             self._lr_t = None
@@ -406,7 +408,7 @@ def own_optimizer_apply(tf):
 
     class Decayed(tf.train.Optimizer):
         def __init__(self, learning_rate, name="Decayed"):
-            super(Decayed, self).__init__(False, name)
+            super().__init__(False, name)
             self.learning_rate = learning_rate
 
         def apply_gradients(self, grads_and_vars, global_step=None, name=None):
@@ -444,9 +446,7 @@ def adam_with_decay(tf):
             with tf.control_dependencies([grad]):
                 decayed = var.assign_sub(0.01 * self._lr_t * var)
             with tf.control_dependencies([decayed]):
-                return super(WithDecay, self)._apply_dense(
-                    grad + self._beta1_t * self.get_slot(var, "m"), var
-                )
+                return super()._apply_dense(grad + self._beta1_t * self.get_slot(var, "m"), var)
 
     x, z = variables(tf)
     return Plan(everything(tf), WithDecay(0.1).minimize(dense_loss(tf, x, z)))
@@ -456,7 +456,7 @@ def adam_with_decay(tf):
 def sgd_subclass(tf):
     class Scaled(tf.train.GradientDescentOptimizer):
         def compute_gradients(self, loss, *args, **kwargs):
-            pairs = super(Scaled, self).compute_gradients(loss, *args, **kwargs)
+            pairs = super().compute_gradients(loss, *args, **kwargs)
             return [(g * 0.5, v) for g, v in pairs]
 
         def _apply_dense(self, grad, var):
@@ -497,20 +497,20 @@ def duplicate_rows(tf):
 
 @scenarios
 def dense_and_sparse_uses(tf):
-    x, z = variables(tf)
+    _x, z = variables(tf)
     loss = tf.reduce_sum(tf.square(tf.gather(z, [0, 2]))) + tf.reduce_sum(tf.square(z))
     return Plan(everything(tf), tf.train.MomentumOptimizer(0.1, 0.9).minimize(loss, var_list=[z]))
 
 
 @scenarios
 def two_gathers(tf):
-    x, z = variables(tf)
+    _x, z = variables(tf)
     loss = tf.reduce_sum(tf.square(tf.gather(z, [0, 2]))) + tf.reduce_sum(tf.gather(z, [1, 0]))
     return Plan(everything(tf), tf.train.AdamOptimizer(0.1).minimize(loss, var_list=[z]))
 
 
 @scenarios
 def two_gathers_resource(tf):
-    x, z = variables(tf, True)
+    _x, z = variables(tf, True)
     loss = tf.reduce_sum(tf.square(tf.gather(z, [0, 2]))) + tf.reduce_sum(tf.gather(z, [1, 0]))
     return Plan(everything(tf), tf.train.AdamOptimizer(0.1).minimize(loss, var_list=[z]))

@@ -90,7 +90,7 @@ class AdaMaxOptimizer(AdamOptimizer):
         with control_dependencies(update_ops):
             power = self._get_beta_accumulators()
             with colocate_with(power):
-                advanced = power.assign(power * self._beta1_t, use_locking=self._use_locking)  # type: ignore[attr-defined]
+                advanced = power.assign(power * self._beta1_t, use_locking=self._use_locking)
         return group(*update_ops, advanced, name=name_scope)
 
 
@@ -175,9 +175,11 @@ class DecoupledWeightDecayExtension:
         **kwargs: the arguments of the optimizer.
     """
 
+    _use_locking: bool
+
     def __init__(self, weight_decay: Hyper, **kwargs: Any) -> None:
         self._decay_var_list: Any = None
-        self._weight_decay = weight_decay
+        self._weight_decay: Any = weight_decay
         self._weight_decay_tensor: Any = None
         super().__init__(**kwargs)
 
@@ -196,7 +198,8 @@ class DecoupledWeightDecayExtension:
         """As `Optimizer.minimize`. All variables decay: as in TensorFlow 1.15, `decay_var_list` counts only
         in `apply_gradients`, which this method calls without it."""
         self._decay_var_list = set(decay_var_list) if decay_var_list else False
-        return super().minimize(  # type: ignore[misc]
+        optimizer: Any = super()
+        return optimizer.minimize(
             loss,
             global_step=global_step,
             var_list=var_list,
@@ -216,12 +219,14 @@ class DecoupledWeightDecayExtension:
     ) -> Any:
         """As `Optimizer.apply_gradients`; `decay_var_list` names the variables that decay, all if None."""
         self._decay_var_list = set(decay_var_list) if decay_var_list else False
-        return super().apply_gradients(grads_and_vars, global_step=global_step, name=name)  # type: ignore[misc]
+        optimizer: Any = super()
+        return optimizer.apply_gradients(grads_and_vars, global_step=global_step, name=name)
 
     def _prepare(self) -> None:
         value = self._weight_decay() if callable(self._weight_decay) else self._weight_decay
         self._weight_decay_tensor = convert_to_tensor(value, name="weight_decay")
-        super()._prepare()  # type: ignore[misc]
+        optimizer: Any = super()
+        optimizer._prepare()
 
     def _decays(self, var: Any) -> bool:
         return not self._decay_var_list or var in self._decay_var_list
@@ -229,25 +234,29 @@ class DecoupledWeightDecayExtension:
     def _decay_weights_op(self, var: Any) -> Any:
         if not self._decays(var):
             return no_op()
-        return var.assign_sub(self._weight_decay * var, self._use_locking)  # type: ignore[attr-defined]
+        return var.assign_sub(self._weight_decay * var, self._use_locking)
 
     def _decay_weights_sparse_op(self, var: Any, indices: Any, scatter_add: Callable[..., Any]) -> Any:
         if not self._decays(var):
             return no_op()
-        return scatter_add(var, indices, -self._weight_decay * gather(var, indices), self._use_locking)  # type: ignore
+        update = -self._weight_decay * gather(var, indices)
+        return scatter_add(var, indices, update, self._use_locking)
 
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         with control_dependencies([self._decay_weights_op(var)]):
-            return super()._apply_dense(grad, var)  # type: ignore[misc]
+            optimizer: Any = super()
+            return optimizer._apply_dense(grad, var)
 
     def _resource_apply_dense(self, grad: Any, var: Any) -> Any:
         with control_dependencies([self._decay_weights_op(var)]):
-            return super()._resource_apply_dense(grad, var)  # type: ignore[misc]
+            optimizer: Any = super()
+            return optimizer._resource_apply_dense(grad, var)
 
     def _apply_sparse(self, grad: Any, var: Any) -> Any:
         decay = self._decay_weights_sparse_op(var, grad.indices, state.scatter_add)
         with control_dependencies([decay]):
-            return super()._apply_sparse(grad, var)  # type: ignore[misc]
+            optimizer: Any = super()
+            return optimizer._apply_sparse(grad, var)
 
     def _resource_scatter_add(self, x: Any, i: Any, v: Any, _: Any = None) -> Any:
         return _scatter_then_read("ResourceScatterAdd", x, i, v)
@@ -255,7 +264,8 @@ class DecoupledWeightDecayExtension:
     def _resource_apply_sparse(self, grad: Any, var: Any, indices: Any) -> Any:
         decay = self._decay_weights_sparse_op(var, indices, self._resource_scatter_add)
         with control_dependencies([decay]):
-            return super()._resource_apply_sparse(grad, var, indices)  # type: ignore[misc]
+            optimizer: Any = super()
+            return optimizer._resource_apply_sparse(grad, var, indices)
 
 
 def extend_with_decoupled_weight_decay(base_optimizer: type[Optimizer]) -> type[Optimizer]:

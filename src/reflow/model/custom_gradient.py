@@ -62,7 +62,8 @@ def custom_gradient(f: Callable[..., Any] | None = None) -> Callable[..., Any]:
     def decorated(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
             raise ValueError(
-                "The custom_gradient decorator currently supports keywords arguments only when eager execution is enabled."
+                "The custom_gradient decorator currently supports keywords arguments only when eager "
+                "execution is enabled."
             )
         return _call(f, [convert_to_tensor(x) for x in args], args)
 
@@ -115,7 +116,8 @@ def _check_signature(grad_fn: Callable[..., Any], variables: list[Any]) -> None:
         if not get_variable_scope().use_resource:
             raise TypeError(NO_RESOURCES)
         warning(
-            "@custom_gradient grad_fn has 'variables' in signature, but no ResourceVariables were used on the forward pass."
+            "@custom_gradient grad_fn has 'variables' in signature, but no ResourceVariables were used on the "
+            "forward pass."
         )
 
 

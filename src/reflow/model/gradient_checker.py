@@ -101,7 +101,10 @@ class _Check:
     def run(self, fetch: Any, **fed: Any) -> Any:
         """The value of `fetch`; `fed` names what to feed: x, dy."""
         values = {getattr(self, name): value for name, value in fed.items()}
-        return scopes.sessions.top.run(fetch, {**self.feed, **values})
+        session = scopes.sessions.top
+        if session is None:
+            raise ValueError("No default session is registered: use `with sess.as_default()`")
+        return session.run(fetch, {**self.feed, **values})
 
 
 def _compare(check: _Check, start: Any) -> Jacobians:

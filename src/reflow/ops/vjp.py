@@ -47,7 +47,7 @@ def vjp_gradients(op: Operation, *grads: Any) -> list[Any]:
 
 
 def _is_float(tensor: Tensor) -> bool:
-    return tensor.dtype.base_dtype.is_floating or tensor.dtype.base_dtype.is_complex
+    return bool(tensor.dtype.base_dtype.is_floating or tensor.dtype.base_dtype.is_complex)
 
 
 def _vjp_shape(node: Operation) -> list[Any]:

@@ -114,10 +114,14 @@ class Plan:
 
     def _place_input(self, tensor: Tensor) -> int:
         if tensor not in self._fed:
-            owner = slot_node(tensor.op.inputs[0] if is_plain_read(tensor.op) else tensor)
+            owner = slot_node(tensor.op.inputs[0] if self._is_alias(tensor.op) else tensor)
             if owner is not None:
                 return self._place_slot(owner)
         return self._place(tensor)
+
+    def _is_alias(self, node: Operation) -> bool:
+        """Whether a node stands for its variable itself: a plain read, of a variable that is not fed."""
+        return is_plain_read(node) and node.inputs[0] not in self._fed
 
     def _place_slot(self, owner: Operation, own_state: bool = False) -> int:
         name = ("state of " + owner.name) if own_state else slot_name(owner)
@@ -141,7 +145,7 @@ class Plan:
             self.constants[self._place(node.outputs[0])] = node.attrs["value"]
         elif own.slot is not None:
             self._place_slot(node)
-        elif is_plain_read(node) and node.outputs[0] not in self._wanted:
+        elif self._is_alias(node) and node.outputs[0] not in self._wanted:
             pass  # its users look at the variable itself
         elif own.kernel is not None or own.xla is not None or own.host is not None:
             self._add_step(node, own)

@@ -75,7 +75,7 @@ class FusedOptimizer(Optimizer):
         )
         given = {"var": place(var), "grad": grad, "delta": grad, "indices": indices}
         given.update({key: place(self.get_slot(var, name)) for key, name in self.slots.items()})
-        names = [argument.name for argument in registry.definition(op_type).inputs]  # type: ignore[union-attr]
+        names = _input_names(op_type)
         inputs = [given[name] if name in given else self._input(name, var) for name in names]
         result = emit(op_type, *inputs, use_locking=self._use_locking, **self._attrs())
         return result if resource else result.op
@@ -91,6 +91,13 @@ class FusedOptimizer(Optimizer):
 
     def _resource_apply_sparse(self, grad: Any, handle: Any, indices: Any) -> Any:
         return self._apply_op(handle, grad, indices)
+
+
+def _input_names(op_type: str) -> list[str]:
+    signature = registry.definition(op_type)
+    if signature is None:
+        raise NotImplementedError(f"There is no op {op_type}: the optimizer has no such update")
+    return [argument.name for argument in signature.inputs]
 
 
 def place(var: Any) -> Any:

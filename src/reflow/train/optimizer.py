@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from reflow.autodiff import gradients
@@ -90,8 +90,8 @@ class Optimizer:
         if all(g is None for g, _ in pairs):
             shown = [str(v) for _, v in pairs]
             raise ValueError(
-                f"No gradients provided for any variable, check your graph for ops that do not support gradients, "
-                f"between variables {shown} and loss {loss}."
+                "No gradients provided for any variable, check your graph for ops that do not support "
+                f"gradients, between variables {shown} and loss {loss}."
             )
         return self.apply_gradients(pairs, global_step=global_step, name=name)
 
@@ -110,8 +110,8 @@ class Optimizer:
             loss = loss()
         if gate_gradients not in (self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH):
             raise ValueError(
-                "gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, Optimizer.GATE_GRAPH. "
-                f"Not {gate_gradients}"
+                "gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
+                f"Optimizer.GATE_GRAPH. Not {gate_gradients}"
             )
         self._assert_valid_dtypes([loss])
         if grad_loss is not None:

@@ -89,6 +89,10 @@ class AdamOptimizer(FusedOptimizer):
     """
 
     family = "Adam"
+    _lr_t: Any
+    _beta1_t: Any
+    _beta2_t: Any
+    _epsilon_t: Any
     slots: ClassVar[dict[str, str]] = {"m": "m", "v": "v"}
     settings: ClassVar[dict[str, Setting]] = {
         "lr": setting("learning_rate", "lr"),
@@ -167,7 +171,7 @@ class AdamOptimizer(FusedOptimizer):
         return group(*update_ops, *advanced, name=name_scope)
 
     def _beta_tensors(self) -> list[Any]:
-        return [self._beta1_t, self._beta2_t]  # type: ignore[attr-defined]
+        return [self._beta1_t, self._beta2_t]
 
 
 class AdagradOptimizer(FusedOptimizer):

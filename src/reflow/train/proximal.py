@@ -131,6 +131,7 @@ class AdagradDAOptimizer(FusedOptimizer):
     """
 
     family = "AdagradDA"
+    _learning_rate_tensor: Any
     slots: ClassVar[dict[str, str]] = {
         "gradient_accumulator": "gradient_accumulator",
         "gradient_squared_accumulator": "gradient_squared_accumulator",
@@ -169,7 +170,7 @@ class AdagradDAOptimizer(FusedOptimizer):
 
     def _prepare(self) -> None:
         super()._prepare()
-        with colocate_with(self._learning_rate_tensor):  # type: ignore[attr-defined]
+        with colocate_with(self._learning_rate_tensor):
             self._global_step_on_worker = emit("Identity", self._global_step) + 1
 
     def _apply_op(self, var: Any, grad: Any, indices: Any = None) -> Any:
