@@ -1,4 +1,6 @@
-"""Time a cached Session.run of Reflow beside raw JAX and, where there is one, TensorFlow 1's API: see README.md."""
+"""Time a cached Session.run of Reflow beside raw JAX and, where there is one, TensorFlow 1's API: see
+README.md.
+"""
 
 import argparse
 import importlib.util
@@ -32,7 +34,9 @@ class Worker:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise SystemExit(f"{self.implementation} failed on {task!r}: run benchmarks/worker.py by hand to see why")
+            raise SystemExit(
+                f"{self.implementation} failed on {task!r}: run benchmarks/worker.py by hand to see why"
+            )
         return float(answer)
 
     def close(self):
@@ -55,7 +59,10 @@ def measure(workers, rounds):
 def report(results):
     """The table, in Markdown."""
     has_tf = any("tensorflow" in row for row in results.values())
-    lines = ["| task | Reflow us | raw JAX us | Reflow / JAX |" + (" TensorFlow us | TensorFlow / Reflow |" if has_tf else "")]
+    lines = [
+        "| task | Reflow us | raw JAX us | Reflow / JAX |"
+        + (" TensorFlow us | TensorFlow / Reflow |" if has_tf else "")
+    ]
     lines.append("|---|---|---|---|" + ("---|---|" if has_tf else ""))
     for task, row in results.items():
         line = f"| {task} | {row['reflow']:.1f} | {row['jax']:.1f} | {row['reflow'] / row['jax']:.2f} |"

@@ -24,7 +24,9 @@ def fastest(command, rounds):
     times = []
     for _ in range(rounds):
         start = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3"))
+        subprocess.run(
+            command, check=True, capture_output=True, env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
+        )
         times.append(time.perf_counter() - start)
     return min(times)
 

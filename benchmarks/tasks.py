@@ -119,9 +119,9 @@ def xor_jax(jax, jnp):
     def step(parameters, m, v, power1, power2, x, y):
         value, gradients = jax.value_and_grad(loss)(parameters, x, y)
         rate = 0.01 * jnp.sqrt(1 - power2) / (1 - power1)
-        m = [a + (g - a) * 0.1 for a, g in zip(m, gradients)]
-        v = [a + (g * g - a) * 0.001 for a, g in zip(v, gradients)]
-        parameters = [p - rate * a / (jnp.sqrt(b) + 1e-8) for p, a, b in zip(parameters, m, v)]
+        m = [a + (g - a) * 0.1 for a, g in zip(m, gradients, strict=True)]
+        v = [a + (g * g - a) * 0.001 for a, g in zip(v, gradients, strict=True)]
+        parameters = [p - rate * a / (jnp.sqrt(b) + 1e-8) for p, a, b in zip(parameters, m, v, strict=True)]
         return (parameters, m, v, power1 * 0.9, power2 * 0.999), value
 
     step = jax.jit(step, donate_argnums=(0, 1, 2, 3, 4))

@@ -1,4 +1,6 @@
-"""A process that times tasks for one implementation: reads `task<TAB>calls` lines, answers microseconds for each call."""
+"""A process that times tasks for one implementation: reads `task<TAB>calls` lines, answers microseconds for
+each call.
+"""
 
 import sys
 import time

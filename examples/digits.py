@@ -2,7 +2,8 @@
 
     reflow run examples/digits.py [--epochs 30] [--batch 64] [--hidden 128] [--rate 0.002]
 
-The program is an ordinary TF 1 script: it says `import tensorflow as tf`, builds a graph, and runs it in a session.
+The program is an ordinary TF 1 script: it says `import tensorflow as tf`, builds a graph, and runs it in a
+session.
 """
 
 import argparse
@@ -56,7 +57,12 @@ def train(arguments):
     tf.set_random_seed(1)
     random = np.random.RandomState(1)
     images, labels, loss, accuracy, step = build(arguments.hidden, arguments.rate)
-    columns = [TextColumn("epoch {task.completed:>3.0f}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeElapsedColumn()]
+    columns = [
+        TextColumn("epoch {task.completed:>3.0f}"),
+        BarColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+    ]
     started, steps = time.perf_counter(), 0
     with tf.Session() as sess, Progress(*columns) as progress:
         sess.run(tf.global_variables_initializer())
@@ -68,12 +74,16 @@ def train(arguments):
             held_out = sess.run(accuracy, {images: test_images, labels: test_labels})
             progress.update(bar, advance=1, state=f"loss {last:.4f}  held-out accuracy {held_out:.1%}")
     seconds = time.perf_counter() - started
-    print(f"{steps} steps in {seconds:.1f} s ({steps / seconds:.0f} steps/s); held-out accuracy {held_out:.2%}")
+    print(
+        f"{steps} steps in {seconds:.1f} s ({steps / seconds:.0f} steps/s); held-out accuracy {held_out:.2%}"
+    )
     return held_out
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--hidden", type=int, default=128)

@@ -1,6 +1,7 @@
-"""Record what TensorFlow 1.15 makes of the graph snippets and values of tests/graph: run it under TensorFlow 1.15.
+"""Record what TensorFlow 1.15 makes of the graph snippets and values of tests/graph: run it under
+TensorFlow 1.15.
 
-    python tools/record_graph.py tests/graph
+python tools/record_graph.py tests/graph
 """
 
 import importlib.util

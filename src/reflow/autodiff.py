@@ -411,7 +411,8 @@ def _zeros_for(x: Tensor) -> Any:
     if x.dtype.name == "resource":
         return _zeros_of_variable(x)
     if x.shape.is_fully_defined():
-        zeros = np.zeros(x.shape.ints or (), x.dtype.base_dtype.as_numpy_dtype)
+        sizes: Any = x.shape.as_list()
+        zeros = np.zeros(sizes, x.dtype.base_dtype.as_numpy_dtype)
         return x.graph.convert(zeros, name="zeros_like")
     return emit("ZerosLike", x, name="zeros_like")
 

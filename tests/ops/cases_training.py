@@ -132,11 +132,10 @@ dense("Adam_locking", "Adam", use_locking=True)
 dense("GradientDescent_infinite", "GradientDescent", given([[float("inf")] * 2] * 4))
 dense("Adagrad_nan", "Adagrad", given([[float("nan"), 1.0]] * 4))
 
-for formula in ("Adagrad", "GradientDescent", "ResourceMomentum"):
-    kind = "ResourceApply" if formula.startswith("Resource") else "Apply"
+for formula, kind in (("Adagrad", "Apply"), ("GradientDescent", "Apply"), ("Momentum", "ResourceApply")):
     rows.error(
         formula + "_shape",
-        lambda tf, g, kind=kind, formula=formula.replace("Resource", ""): step(tf, kind, formula, g),
+        lambda tf, g, kind=kind, formula=formula: step(tf, kind, formula, g),
         g=f32(3, 2),
         raises="InvalidArgumentError",
         match="do not have the same shape",

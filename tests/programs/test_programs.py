@@ -137,7 +137,8 @@ def test_sharing_variables(tmp_path: Path) -> None:
     )
     assert lines == [
         "layer/mul layer_1/mul 1",
-        "Variable v already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in VarScope?",
+        "Variable v already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE "
+        "in VarScope?",
     ]
 
 

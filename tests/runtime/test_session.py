@@ -57,7 +57,9 @@ def test_sparse_fetches_and_feeds(session: Session) -> None:
     assert session.run(sparse, {sparse: value}).values.tolist() == [5.0]
 
 
-@pytest.mark.parametrize(("bad", "error"), [(None, TypeError), (3.5, TypeError), ("no:0", ValueError), ([None], TypeError)])
+@pytest.mark.parametrize(
+    ("bad", "error"), [(None, TypeError), (3.5, TypeError), ("no:0", ValueError), ([None], TypeError)]
+)
 def test_bad_fetches(session: Session, bad: Any, error: type[Exception]) -> None:
     tf.constant(1)
     with pytest.raises(error, match="Fetch argument"):
@@ -88,7 +90,11 @@ def test_any_tensor_can_be_fed(session: Session) -> None:
 @pytest.mark.parametrize(
     ("value", "error", "match"),
     [
-        ([[1.0, 2.0]], ValueError, r"Cannot feed value of shape \(1, 2\) for Tensor 'x:0', which has shape '\(\?, 3\)'"),
+        (
+            [[1.0, 2.0]],
+            ValueError,
+            r"Cannot feed value of shape \(1, 2\) for Tensor 'x:0', which has shape '\(\?, 3\)'",
+        ),
         ([1.0], ValueError, "Cannot feed value of shape"),
         ([["a", "b", "c"]], ValueError, "Cannot feed"),
     ],
@@ -109,7 +115,9 @@ def test_a_tensor_is_no_feed_and_large_integers_do_not_wrap(session: Session) ->
 
 def test_an_unfed_placeholder_is_named(session: Session) -> None:
     x = tf.placeholder(tf.float32, [None, 3], name="inputs")
-    with pytest.raises(tf.errors.InvalidArgumentError, match="placeholder tensor 'inputs' with dtype float") as caught:
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="placeholder tensor 'inputs' with dtype float"
+    ) as caught:
         session.run(x * 2.0)
     assert caught.value.op is x.op
     assert "test_session.py" in str(caught.value)

@@ -1,4 +1,6 @@
-"""Arguments of an op matched with its signature: inputs converted, type attributes inferred, attributes checked."""
+"""Arguments of an op matched with its signature: inputs converted, type attributes inferred, attributes
+checked.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,8 @@ class Binding:
     def _bind_sequence(self, argument: Argument, values: Any) -> None:
         if isinstance(values, Tensor) or not isinstance(values, Iterable):
             raise TypeError(
-                f"Expected list for '{argument.name}' argument to '{self.definition.name}' Op, not {values!r}."
+                f"Expected list for '{argument.name}' argument to '{self.definition.name}' Op, not "
+                f"{values!r}."
             )
         items = list(values)
         wanted = argument.type or self.attrs.get(argument.type_attr or "") or _first_dtype(items)
@@ -79,7 +82,8 @@ class Binding:
         known = self.attrs.get(argument.type_list_attr or "") or [None] * len(items)
         if len(known) != len(items):
             raise ValueError(
-                f"'{argument.name}' of '{self.definition.name}' Op needs {len(known)} tensors, not {len(items)}"
+                f"'{argument.name}' of '{self.definition.name}' Op needs {len(known)} tensors, not "
+                f"{len(items)}"
             )
         tensors = [
             self._convert(argument, v, t, f"{argument.name}_{i}")
@@ -132,7 +136,8 @@ class Binding:
         known = self.attrs.get(attr)
         if known is not None and known != value:
             raise ValueError(
-                f"Argument '{source}' of '{self.definition.name}' Op gives {attr} = {value}, but {known} was wanted"
+                f"Argument '{source}' of '{self.definition.name}' Op gives {attr} = {value}, but "
+                f"{known} was wanted"
             )
         _check_allowed(attribute, value, f"parameter '{source}'")
         if attribute.minimum is not None and attribute.type == "int" and value < attribute.minimum:

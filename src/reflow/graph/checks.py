@@ -1,4 +1,6 @@
-"""Checks on values that kernels make: raised at once by NumPy kernels, collected and reported after the step by XLA ones."""
+"""Checks on values that kernels make: raised at once by NumPy kernels, collected and reported after the
+step by XLA ones.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,10 @@ def require(
     *values: Any,
     error: Callable[[Any, Any, str], errors.OpError] = errors.InvalidArgumentError,
 ) -> None:
-    """Refuse the inputs of a kernel unless `ok`. `message` is a format string over `values` (arrays; formatted lazily)."""
+    """Refuse the inputs of a kernel unless `ok`.
+
+    `message` is a format string over `values` (arrays; formatted lazily).
+    """
     if xp is np or isinstance(ok, (bool, np.bool_, np.ndarray)):
         if not ok:
             raise CheckFailed(message.format(*values), error)

@@ -20,7 +20,8 @@ def as_array(value: Any, dtype: dtypes.DType | None = None) -> np.ndarray:
     """`value` as the NumPy array a constant of it holds.
 
     Python floats become float32 and Python integers int32, NumPy values keep their type, text becomes bytes.
-    Raises TypeError when an element cannot be of `dtype`, ValueError when rows differ in length or a value does not fit.
+    Raises TypeError when an element cannot be of `dtype`, ValueError when rows differ in length or a value
+    does not fit.
     """
     if isinstance(value, np.ndarray):
         return _numpy_as(value, dtype) if value.dtype != object else _object_array(value, dtype)
@@ -334,7 +335,9 @@ FOLDED: dict[str, Any] = {
 
 
 def _by_kernel(op: Any, *values: np.ndarray) -> Any:
-    """The outputs of an op by its own NumPy or host kernel; None when they are large or cannot be computed."""
+    """The outputs of an op by its own NumPy or host kernel; None when they are large or cannot be
+    computed.
+    """
     own = registry.rule(op.type)
     if own is None or any((t.shape.num_elements() or 0) > FOLD_LIMIT for t in op.outputs):
         return None
@@ -347,7 +350,16 @@ def _by_kernel(op: Any, *values: np.ndarray) -> Any:
         return None
 
 
-for _type in ("ListDiff", "DynamicStitch", "BroadcastGradientArgs", "Unpack", "Max", "Transpose", "Slice", "Tile"):
+for _type in (
+    "ListDiff",
+    "DynamicStitch",
+    "BroadcastGradientArgs",
+    "Unpack",
+    "Max",
+    "Transpose",
+    "Slice",
+    "Tile",
+):
     FOLDED[_type] = (True, _by_kernel)
 
 

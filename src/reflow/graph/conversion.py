@@ -21,7 +21,9 @@ def convert(
     as_ref: bool = False,
     preferred_dtype: Any = None,
 ) -> Tensor:
-    """`value` as a Tensor: itself, a variable's value, a packed list that holds tensors, or a new constant."""
+    """`value` as a Tensor: itself, a variable's value, a packed list that holds tensors, or a new
+    constant.
+    """
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     if isinstance(value, Tensor):
         return _checked(value, wanted, name)
@@ -39,7 +41,8 @@ def convert(
 def _checked(tensor: Tensor, wanted: dtypes.DType | None, name: str | None) -> Tensor:
     if wanted is not None and not wanted.is_compatible_with(tensor.dtype):
         raise ValueError(
-            f"Tensor conversion requested dtype {wanted.name} for Tensor with dtype {tensor.dtype.name}: {str(tensor)!r}"
+            f"Tensor conversion requested dtype {wanted.name} for Tensor with dtype "
+            f"{tensor.dtype.name}: {str(tensor)!r}"
         )
     return tensor
 
@@ -137,7 +140,9 @@ def _cast_tensors(graph: Any, item: Any, dtype: dtypes.DType) -> Any:
 
 
 def pack_nested(graph: Any, values: Any, dtype: Any, name: str) -> Tensor:
-    """A nested list that holds tensors, as nested `Pack` nodes; plain numbers become constants named by position."""
+    """A nested list that holds tensors, as nested `Pack` nodes; plain numbers become constants named by
+    position.
+    """
     with graph.name_scope(name) as scope:
         parts = [_pack_part(graph, item, dtype, str(i)) for i, item in enumerate(values)]
         return graph.emit("Pack", parts, axis=0, name=scope)  # type: ignore[no-any-return]

@@ -65,7 +65,9 @@ class Graph:
     # Making operations
 
     def emit(self, op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
-        """Add an op by type: convert inputs, infer attributes; returns its output(s), or the Operation if it has none."""
+        """Add an op by type: convert inputs, infer attributes; returns its output(s), or the Operation if
+        it has none.
+        """
         definition = registry.definition(op_type)
         if definition is None:
             raise errors.UnimplementedError(None, None, f"Op type {op_type!r} is not known to Reflow")
@@ -126,7 +128,9 @@ class Graph:
             tensor._shape = shape
 
     def _place(self, op: Operation) -> None:
-        """Give a new operation the control inputs, device, groups and gradient of the blocks it is made in."""
+        """Give a new operation the control inputs, device, groups and gradient of the blocks it is made
+        in.
+        """
         controls = self._controls_for(op.inputs)
         if controls:
             op.control_inputs = controls
@@ -278,7 +282,9 @@ class Graph:
         return self.as_graph_element(name, allow_tensor=False, allow_operation=True)  # type: ignore[no-any-return]
 
     def get_tensor_by_name(self, name: str) -> Tensor:
-        """The tensor of that name, such as `"x:0"`; KeyError when there is none, ValueError when it is malformed."""
+        """The tensor of that name, such as `"x:0"`; KeyError when there is none, ValueError when it is
+        malformed.
+        """
         if not isinstance(name, str):
             raise TypeError(f"Tensor names are strings (or similar), not {type(name).__name__}.")
         return self.as_graph_element(name, allow_tensor=True, allow_operation=False)  # type: ignore[no-any-return]
@@ -306,7 +312,8 @@ class Graph:
         if colon and allow_tensor:
             if not index.isdigit():
                 raise ValueError(
-                    f"The name {name!r} looks a like a Tensor name, but is not a valid one: <op_name>:<index>."
+                    f"The name {name!r} looks a like a Tensor name, but is not a valid one: "
+                    f"<op_name>:<index>."
                 )
             if op is None:
                 raise KeyError(
@@ -364,7 +371,9 @@ class Graph:
         return self._collections.setdefault(name, [])
 
     def get_collection(self, name: Any, scope: str | None = None) -> list[Any]:
-        """A copy of the collection; with `scope`, the items whose names match it as a regular expression from the start."""
+        """A copy of the collection; with `scope`, the items whose names match it as a regular expression
+        from the start.
+        """
         items = self._collections.get(name, [])
         if scope is None:
             return list(items)
@@ -413,7 +422,9 @@ class Graph:
 
     @contextlib.contextmanager
     def device(self, device_name_or_function: Any) -> Iterator[None]:
-        """The device that nodes made in the block are asked to run on: a name, a function of the Operation, or None."""
+        """The device that nodes made in the block are asked to run on: a name, a function of the Operation,
+        or None.
+        """
         wanted = device_name_or_function
         if wanted is not None and not callable(wanted):
             wanted = merged(str(wanted), "")  # ValueError for a malformed name, here rather than at a node
@@ -533,7 +544,9 @@ def output_types(argument: registry.Argument, attrs: dict[str, Any]) -> list[dty
 
 
 def structured_outputs(op: Operation) -> Any:
-    """What a call of an op returns: a tensor, a list for a list output or several outputs, the op if there is none."""
+    """What a call of an op returns: a tensor, a list for a list output or several outputs, the op if there
+    is none.
+    """
     arguments = op.definition.outputs if op.definition else ()
     if not arguments:
         return op

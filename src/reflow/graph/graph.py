@@ -1,4 +1,6 @@
-"""The default graph, and the functions that build in it: `emit`, `convert_to_tensor`, `constant`, scopes, collections."""
+"""The default graph, and the functions that build in it: `emit`, `convert_to_tensor`, `constant`, scopes,
+collections.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ def get_default_graph() -> Graph:
 
 
 def reset_default_graph() -> None:
-    """Replace the process's default graph by an empty one. AssertionError inside a `graph.as_default()` block."""
+    """Replace the process's default graph by an empty one.
+
+    AssertionError inside a `graph.as_default()` block.
+    """
     if scopes.graphs.items:
         raise AssertionError(
             "Do not use tf.reset_default_graph() to clear nested graphs. "
@@ -43,7 +48,10 @@ def reset_default_graph() -> None:
 
 
 def graph_of(values: Iterable[Any]) -> Graph:
-    """The graph of the first tensor among `values`, else the default graph. ValueError when tensors' graphs differ."""
+    """The graph of the first tensor among `values`, else the default graph.
+
+    ValueError when tensors' graphs differ.
+    """
     found, first = None, None
     for value in values:
         if isinstance(value, (list, tuple)):
@@ -92,7 +100,8 @@ def constant(
     """A constant tensor.
 
     Args:
-        value: a number, string, NumPy array, or nested lists of them. Python floats become float32, integers int32.
+        value: a number, string, NumPy array, or nested lists of them. Python floats become float32,
+            integers int32.
         dtype: the type, when it should not follow from the value.
         shape: the shape; a shorter value's last element is repeated to fill it.
         verify_shape: refuse values that are not of `shape` already.
@@ -135,7 +144,8 @@ class name_scope:  # noqa: N801  (TF's name)
     def __enter__(self) -> str:
         if self._name is None and self._values is not None:
             raise ValueError(
-                f"At least one of name ({self._given}) and default_name ({self._default_name}) must be provided."
+                f"At least one of name ({self._given}) and default_name ({self._default_name}) must be "
+                f"provided."
             )
         graph = graph_of(self._values or ())
         self._stack = contextlib.ExitStack()
@@ -148,7 +158,9 @@ class name_scope:  # noqa: N801  (TF's name)
 
 
 def control_dependencies(control_inputs: Any) -> Any:
-    """Context manager: nodes made inside run after `control_inputs` (operations or tensors); None clears outer blocks."""
+    """Context manager: nodes made inside run after `control_inputs` (operations or tensors); None clears
+    outer blocks.
+    """
     return get_default_graph().control_dependencies(control_inputs)
 
 
@@ -214,6 +226,8 @@ RegisteredConversion = Callable[..., Any]
 def register_tensor_conversion_function(
     base_type: Any, conversion_func: RegisteredConversion, priority: int = 100
 ) -> None:
-    """Teach `convert_to_tensor` a type: `conversion_func(value, dtype, name, as_ref)` returns a Tensor or NotImplemented."""
+    """Teach `convert_to_tensor` a type: `conversion_func(value, dtype, name, as_ref)` returns a Tensor or
+    NotImplemented.
+    """
     scopes.process.conversions.append((priority, base_type, conversion_func))
     scopes.process.conversions.sort(key=lambda row: row[0])

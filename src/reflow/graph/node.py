@@ -124,8 +124,10 @@ class Tensor(Operators):
 
     def __bool__(self) -> bool:
         raise TypeError(
-            f"{self}: using a `tf.Tensor` as a Python `bool` is not allowed: it has no value until a session runs it. "
-            "Write `if t is not None:` to test whether a tensor is given, and tf.cond or tf.where to choose by its value."
+            f"{self}: using a `tf.Tensor` as a Python `bool` is not allowed: it has no value until a "
+            f"session runs it. "
+            "Write `if t is not None:` to test whether a tensor is given, and tf.cond or tf.where to "
+            "choose by its value."
         )
 
     __nonzero__ = __bool__
@@ -190,7 +192,9 @@ class Operation:
         _session_for(session, self, "execute operation using `run()`").run(self, feed_dict)
 
     def get_attr(self, name: str) -> Any:
-        """The value of an attribute: types as DType, strings as bytes, shapes and tensors as TF's protocol buffers."""
+        """The value of an attribute: types as DType, strings as bytes, shapes and tensors as TF's protocol
+        buffers.
+        """
         return self.graph.public_attr(self, name)
 
     def colocation_groups(self) -> list[bytes]:
@@ -278,7 +282,8 @@ def _session_for(session: Any, element: Any, verb: str) -> Any:
             )
         if session.graph is not element.graph:
             raise ValueError(
-                f"Cannot use the default session to {verb}: {element.name}'s graph is different from the session's "
+                f"Cannot use the default session to {verb}: {element.name}'s graph is different from "
+                f"the session's "
                 f"graph. Pass an explicit session to `{call}(session=sess)`."
             )
     elif session.graph is not element.graph:

@@ -1,6 +1,7 @@
 """Python's operators and slicing, for whatever stands for a tensor in a graph (tensors and variables).
 
-The mixin reaches the ops by name through `self.graph.emit`, so this file, like the rest of `graph/`, knows no op family.
+The mixin reaches the ops by name through `self.graph.emit`, so this file, like the rest of `graph/`, knows
+no op family.
 """
 
 from __future__ import annotations
@@ -229,7 +230,8 @@ def _is_index(value: Any) -> bool:
 def _checked_index(value: Any) -> Any:
     if not _is_index(value):
         raise TypeError(
-            "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors "
+            "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar "
+            "tf.int32/tf.int64 tensors "
             f"are valid indices, got {value!r}"
         )
     kept = isinstance(value, Dimension) or isinstance(getattr(value, "dtype", None), dtypes.DType)

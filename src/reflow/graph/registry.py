@@ -1,6 +1,7 @@
 """The ops that Reflow knows: TensorFlow's signatures (`catalogue.json`) and, for each, our rule.
 
-A rule holds everything else about an op: how shapes follow, how it is computed in each tier, how it is differentiated.
+A rule holds everything else about an op: how shapes follow, how it is computed in each tier, how it is
+differentiated.
 Rules are registered by the `op` decorator when the files of `ops/` are imported, and never change afterwards.
 """
 

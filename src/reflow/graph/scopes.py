@@ -1,7 +1,9 @@
 """All of Reflow's process-wide mutable state, in one place.
 
-Stacks are thread-local, as TensorFlow's are: a thread that enters `graph.as_default()` or a session changes nothing for
-other threads. What belongs to one graph (its name scope, device and control stacks, its collections) is that graph's own.
+Stacks are thread-local, as TensorFlow's are: a thread that enters `graph.as_default()` or a session
+changes nothing for
+other threads. What belongs to one graph (its name scope, device and control stacks, its collections) is
+that graph's own.
 """
 
 from __future__ import annotations

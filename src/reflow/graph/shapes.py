@@ -1,4 +1,7 @@
-"""Shape rules: how an op's static output shape follows from its inputs'. A rule takes the node under construction."""
+"""Shape rules: how an op's static output shape follows from its inputs'.
+
+A rule takes the node under construction.
+"""
 
 from __future__ import annotations
 

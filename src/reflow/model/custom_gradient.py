@@ -116,8 +116,8 @@ def _check_signature(grad_fn: Callable[..., Any], variables: list[Any]) -> None:
         if not get_variable_scope().use_resource:
             raise TypeError(NO_RESOURCES)
         warning(
-            "@custom_gradient grad_fn has 'variables' in signature, but no ResourceVariables were used on the "
-            "forward pass."
+            "@custom_gradient grad_fn has 'variables' in signature, but no ResourceVariables were used on "
+            "the forward pass."
         )
 
 

@@ -201,7 +201,7 @@ class L1L2(Regularizer):
         return {"l1": float(self.l1), "l2": float(self.l2)}
 
 
-def l1(l: float = 0.01) -> L1L2:
+def l1(l: float = 0.01) -> L1L2:  # noqa: E741  (Keras's name)
     """Keras's regularizer by absolute values.
 
     >>> l1(0.5).get_config()
@@ -210,7 +210,7 @@ def l1(l: float = 0.01) -> L1L2:
     return L1L2(l1=l)
 
 
-def l2(l: float = 0.01) -> L1L2:
+def l2(l: float = 0.01) -> L1L2:  # noqa: E741  (Keras's name)
     """Keras's regularizer by squares.
 
     >>> l2(0.5).get_config()

@@ -199,7 +199,7 @@ def _true_quotient_xla(jnp: Any, x: Any, y: Any) -> Any:
     import jax
 
     if isinstance(y, (np.ndarray, np.generic)) and not _is_integer(x):
-        y = jax.lax.optimization_barrier(jnp.asarray(y))
+        y = jax.lax.optimization_barrier(jnp.asarray(y))  # type: ignore[no-untyped-call]
     return broadcasting(_true_quotient)(jnp, x, y)
 
 

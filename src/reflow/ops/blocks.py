@@ -170,7 +170,7 @@ def _filled(value: int, default: str, shape: Any, dtype: Any, name: str | None) 
         if isinstance(shape, (TensorShape, tuple, list)):
             known = _known_sizes(shape)
             if known is None:
-                functools.reduce(operator.mul, shape) < SMALL
+                functools.reduce(operator.mul, shape) < SMALL  # noqa: B015  (nodes that TensorFlow makes)
             elif np.prod(known) < SMALL:
                 return constant(held, dtype, shape=known, name=scope)
             shape = convert_to_tensor(shape if known is None else TensorShape(known), dtype=dtypes.int32)

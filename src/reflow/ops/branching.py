@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from reflow.base import errors
 from reflow.base.shape import TensorShape, unknown_shape
 from reflow.graph.branches import DEAD
-from reflow.graph.checks import fail
+from reflow.graph.checks import CheckFailed
 from reflow.graph.graph import emit
 from reflow.graph.registry import register
 
@@ -44,7 +45,7 @@ def _merge(ctx: Any, *inputs: Any) -> tuple[Any, Any]:
     for i, value in enumerate(inputs):
         if value is not DEAD:
             return value, np.int32(i)
-    return fail("Merge has no live input")
+    raise CheckFailed("Merge has no live input", errors.InternalError)
 
 
 def _merge_gradient(op: Any, grad: Any, _: Any) -> list[Any]:

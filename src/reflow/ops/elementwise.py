@@ -1,4 +1,7 @@
-"""What elementwise kernels share: errors of broadcasting, special functions. NumPy's warnings are off while a plan runs."""
+"""What elementwise kernels share: errors of broadcasting, special functions.
+
+NumPy's warnings are off while a plan runs.
+"""
 
 from __future__ import annotations
 

@@ -48,23 +48,3 @@ def binary(
         return _public(template, lambda x, y, name=None: emit(op_type, x, y, name=name))
 
     return decorate
-
-
-def unbroadcast(op: Any, gx: Any, gy: Any) -> list[Any]:
-    """Sum the gradients of a broadcasting op back to its inputs' shapes, with the nodes TensorFlow makes for it.
-
-    `gx` and `gy` are functions that emit the unreduced gradients, called where TensorFlow calls them.
-    """
-    x, y = op.inputs[0], op.inputs[1]
-    sx, sy = emit("Shape", x), emit("Shape", y)
-    rx, ry = emit("BroadcastGradientArgs", sx, sy)
-    return [
-        emit("Reshape", emit("Sum", gx(), rx), sx),
-        emit("Reshape", emit("Sum", gy(), ry), sy),
-    ]
-
-
-def same_static_shape(op: Any) -> bool:
-    """Whether both inputs have one fully known shape, so that no gradient needs summing."""
-    x, y = op.inputs[0].shape, op.inputs[1].shape
-    return x.is_fully_defined() and y.is_fully_defined() and x.ints == y.ints

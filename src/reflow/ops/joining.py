@@ -96,7 +96,7 @@ def _concat_rows_shape(node: Any) -> Any:
     "ParallelConcat",
     shape=_concat_rows_shape,
     kernel=lambda xp, *values: xp.concatenate(values, axis=0),
-    gradient=lambda op, grad: unstack(grad, num=len(op.inputs)),
+    gradient=lambda op, grad: emit("Unpack", grad, num=len(op.inputs), axis=0, name="unstack"),
 )
 def parallel_stack(values: Any, name: str = "parallel_stack") -> Tensor:
     """Tensors of one known shape stacked along a new first dimension.

@@ -44,7 +44,9 @@ def _matmul_kernel(xp: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: b
 
 
 def _matmul_xla(jnp: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
-    """The product by contracted axes: a transposition before the product costs XLA a copy for thin matrices."""
+    """The product by contracted axes: a transposition before the product costs XLA a copy for thin
+    matrices.
+    """
     import jax
 
     axes = (0 if transpose_a else 1, 1 if transpose_b else 0)

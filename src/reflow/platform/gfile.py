@@ -90,7 +90,8 @@ class GFile:
     def _open(self) -> BinaryIO:
         if self._file is None:
             with _errors():
-                self._file = open(self._name, self._plain[0] + "b" + self._plain[1:])  # type: ignore[assignment]
+                mode = self._plain[0] + "b" + self._plain[1:]
+                self._file = open(self._name, mode)  # type: ignore[assignment]  # noqa: SIM115  (closed by close)
         return self._file  # type: ignore[return-value]
 
     def _reader(self) -> BinaryIO:

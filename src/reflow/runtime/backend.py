@@ -16,7 +16,7 @@ def jax() -> Any:
     if scopes.process.jax is None:
         import jax as imported
 
-        imported.config.update("jax_enable_x64", True)
+        imported.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
         scopes.process.jax = imported
     return scopes.process.jax
 

@@ -22,7 +22,8 @@ BAKED_LIMIT = 1024  # bytes: larger constants are arguments, resident on the dev
 class Program:
     """One XLA segment, compiled for concrete static values.
 
-    `arguments` are the places of its arguments in the list of values; the old contents of the slots that it writes and whose
+    `arguments` are the places of its arguments in the list of values; the old contents of the slots that
+    it writes and whose
     shape stays come first: they are `donated`. `results` are the places of what it returns.
     """
 
@@ -71,7 +72,9 @@ class Program:
                 env[place] = jnp.where(good, env[place], before)
 
     def takes(self, env: list[Any]) -> bool:
-        """Whether the program is there, or may be compiled, for the shapes of what host segments have made."""
+        """Whether the program is there, or may be compiled, for the shapes of what host segments have
+        made.
+        """
         if not self.varying:
             return True
         shapes = tuple([np.shape(env[i]) for i in self.varying])
@@ -99,5 +102,6 @@ class Program:
             check, (ok, values) = self.checks[number], found[number]
             if not np.asarray(ok):
                 shown = [np.asarray(v) for v in values]
-                return check.error(None, check.node, check.message.format(*shown))
+                failure: errors.OpError = check.error(None, check.node, check.message.format(*shown))
+                return failure
         return None

@@ -1,6 +1,7 @@
 """The one interpreter loop: nodes in order, each reading and writing a list of values.
 
-With NumPy arrays in the list it computes; with traced arrays among them it builds an XLA program. A step whose inputs are all
+With NumPy arrays in the list it computes; with traced arrays among them it builds an XLA program. A step
+whose inputs are all
 concrete is computed by NumPy in either case, so shape arithmetic never reaches the compiler.
 """
 
@@ -62,8 +63,15 @@ class Step:
 
         def assign(ref: Any, value: Any) -> Any:
             if not fits(np.shape(value), declared):
-                shown = [f"[{','.join('?' if d is None else str(d) for d in s)}]" for s in (declared, np.shape(value))]
-                message = "Assign requires shapes of both tensors to match. lhs shape= {} rhs shape= {}".format(*shown)
+                shown = [
+                    f"[{','.join('?' if d is None else str(d) for d in s)}]"
+                    for s in (declared, np.shape(value))
+                ]
+                message = (
+                    "Assign requires shapes of both tensors to match. lhs shape= {} rhs shape= {}".format(
+                        *shown
+                    )
+                )
                 raise CheckFailed(message, errors.InvalidArgumentError)
             return kernel(ref, value)
 
@@ -90,7 +98,10 @@ def _bound(rule: Rule, kind: str, node: Operation) -> Callable[..., Any]:
 
 
 def evaluate(steps: list[Step], env: list[Any]) -> None:
-    """Compute the steps in order; values are NumPy arrays. Overflow and division by zero give inf and NaN, as in XLA."""
+    """Compute the steps in order; values are NumPy arrays.
+
+    Overflow and division by zero give inf and NaN, as in XLA.
+    """
     with np.errstate(all="ignore"):
         _evaluate(steps, env)
 

@@ -1,4 +1,7 @@
-"""A plan made ready to run in either tier. It belongs to the graph: all its sessions share the compiled programs."""
+"""A plan made ready to run in either tier.
+
+It belongs to the graph: all its sessions share the compiled programs.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from reflow.runtime.evaluate import evaluate
 from reflow.runtime.plan import Plan
 from reflow.runtime.policy import MAX_PROGRAMS, Estimate
 from reflow.runtime.segments import STATIC_FEED_LIMIT, Segment, as_key, cut, static_sources
-from reflow.runtime.store import Cell, Store
+from reflow.runtime.store import Store
 
 
 class Executable:

@@ -79,7 +79,8 @@ class Fetches:
             element = self.graph.as_graph_element(item, allow_tensor=True, allow_operation=True)
         except TypeError as error:
             raise TypeError(
-                f"Fetch argument {item!r} has invalid type {type(item)!r}, must be a string or Tensor. ({error})"
+                f"Fetch argument {item!r} has invalid type {type(item)!r}, must be a string or Tensor. "
+                f"({error})"
             ) from None
         except (ValueError, KeyError) as error:
             text = error.args[0] if error.args else error
@@ -100,7 +101,10 @@ def _maker(item: Any) -> Callable[[list[Any]], Any]:
 
 
 def _mapping_like(item: Any, rows: list[tuple[Any, Any]]) -> Any:
-    """A mapping of the type of `item`. TF makes it empty first, so a defaultdict comes back without its factory."""
+    """A mapping of the type of `item`.
+
+    TF makes it empty first, so a defaultdict comes back without its factory.
+    """
     result = type(item)()
     for key, value in rows:
         result[key] = value
@@ -108,7 +112,9 @@ def _mapping_like(item: Any, rows: list[tuple[Any, Any]]) -> Any:
 
 
 def plain(fetches: Any, count: int) -> str | None:
-    """The kind of the commonest structures, which need no rebuilding: "one" tensor or a flat "list" of tensors."""
+    """The kind of the commonest structures, which need no rebuilding: "one" tensor or a flat "list" of
+    tensors.
+    """
     if isinstance(fetches, Tensor):
         return "one"
     if type(fetches) is list and len(fetches) == count and all(isinstance(f, Tensor) for f in fetches):
@@ -177,8 +183,10 @@ class Feeder:
     def _converted(self, value: Any) -> Any:
         if isinstance(value, Tensor) or hasattr(value, "_as_graph_element"):
             raise TypeError(
-                "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python scalars, "
-                f"strings, lists and numpy ndarrays. For reference, the tensor object was {value!r} which was passed to "
+                "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include "
+                "Python scalars, "
+                f"strings, lists and numpy ndarrays. For reference, the tensor object was {value!r} "
+                f"which was passed to "
                 f"the feed with key {self.tensor!r}."
             )
         if self.text:
@@ -203,7 +211,8 @@ class Feeder:
     def _too_large(self, value: Any) -> TypeError:
         return TypeError(
             f"Type of feed value {_short(value)} with type {type(value)} is not compatible with Tensor type "
-            f"{self.numpy} (of {self.tensor.name!r}). Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."
+            f"{self.numpy} (of {self.tensor.name!r}). Try explicitly setting the type of the feed "
+            f"tensor to a larger type (e.g. int64)."
         )
 
 

@@ -1,7 +1,7 @@
 """What a run computes: the nodes that the fetches need, in order, as steps over one list of values.
 
-Order: nodes with no write among their ancestors come first, in creation order, so that reads see the state at the start of the run
-unless an edge says otherwise; then the rest in creation order.
+Order: nodes with no write among their ancestors come first, in creation order, so that reads see the state
+at the start of the run unless an edge says otherwise; then the rest in creation order.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ FOLD_LIMIT = 1 << 16  # elements: larger results of constants are computed in th
 class Plan:
     """The steps of a run and the layout of its values.
 
-    `index` maps tensors, and the names of slots, to their place in the list of values; `constants` are the places whose
-    values are known beforehand; `cells` are the slots, `needed` those whose content must be there at the start.
+    `index` maps tensors, and the names of slots, to their place in the list of values; `constants` are the
+    places whose
+    values are known beforehand; `cells` are the slots, `needed` those whose content must be there at the
+    start.
     """
 
     def __init__(self, fetches: list[Tensor], targets: list[Operation], feeds: list[Tensor]) -> None:
@@ -253,7 +255,9 @@ class Plan:
     # Slots
 
     def _link_slots(self) -> None:
-        """Order the accesses of each slot: a write after the reads before it, a read after the write before it."""
+        """Order the accesses of each slot: a write after the reads before it, a read after the write before
+        it.
+        """
         last_write: dict[int, int] = {}
         readers: dict[int, list[int]] = {}
         places = self.slot_places
@@ -290,7 +294,8 @@ def _declared_shape(node: Operation) -> tuple[int | None, ...] | None:
 def is_plain_read(node: Operation) -> bool:
     """Whether a node is the `x/read` of a reference variable, which waits for nothing.
 
-    TensorFlow's shares the variable's buffer: an op that uses it sees the value at the time it runs itself. Programs rely
+    TensorFlow's shares the variable's buffer: an op that uses it sees the value at the time it runs
+    itself. Programs rely
     on it: a moving average made under `control_dependencies([train_op])` averages the values after the step.
     """
     if node.type != "Identity" or node.control_inputs or not node.inputs[0].dtype.is_ref_dtype:

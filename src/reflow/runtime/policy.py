@@ -1,4 +1,5 @@
-"""Interpret or compile: a deterministic model of what each costs, never a stopwatch, so that a program's bits do not depend on
+"""Interpret or compile: a deterministic model of what each costs, never a stopwatch, so that a program's
+bits do not depend on
 the machine's mood. All times are nanoseconds on an ordinary core; only their ratios matter."""
 
 from __future__ import annotations

@@ -67,7 +67,8 @@ def _wanted(place: int, step: Step) -> bool:
 
 
 def static_sources(plan: Plan) -> set[int]:
-    """Mark the steps that must run on the host because a static input is not known while tracing; returns the feeds
+    """Mark the steps that must run on the host because a static input is not known while tracing; returns
+    the feeds
     whose values must be."""
     sources: dict[int, Sources] = {i: frozenset() for i in plan.constants}
     sources.update({i: frozenset((i,)) for i in plan.feed_places})
@@ -133,7 +134,8 @@ def _has_host_type(step: Step) -> bool:
 
 
 def absorb(plan: Plan) -> None:
-    """Let the host compute small steps between its inputs and its own steps, so that XLA need not run before it.
+    """Let the host compute small steps between its inputs and its own steps, so that XLA need not run
+    before it.
 
     The indices of a sparse update, say, pass a Reshape on their way from a feed to the host's Unique.
     """
@@ -190,7 +192,9 @@ def _levels(plan: Plan) -> list[int]:
 
 
 def _move_to_host(plan: Plan, levels: list[int]) -> bool:
-    """Mark steps that need a static input from another segment, where it is an argument and so not known while tracing."""
+    """Mark steps that need a static input from another segment, where it is an argument and so not known
+    while tracing.
+    """
     producer = {i: n for step, n in zip(plan.steps, levels, strict=True) for i in step.outputs}
     moved = False
     for step, level in zip(plan.steps, levels, strict=True):
@@ -204,7 +208,9 @@ def _move_to_host(plan: Plan, levels: list[int]) -> bool:
 
 
 def _level(step: Step, before: list[tuple[Step, int]]) -> int:
-    """Even levels are host segments, odd ones XLA segments; a step comes as early as those before it allow."""
+    """Even levels are host segments, odd ones XLA segments; a step comes as early as those before it
+    allow.
+    """
     level = 0 if step.host else 1
     for other, its in before:
         level = max(level, its if other.host == step.host else its + 1)

@@ -100,7 +100,8 @@ class BaseSession:
         """Run what the fetches need and return their values.
 
         Args:
-            fetches: a tensor, operation, variable or name, or any nesting of lists, tuples, dicts and named tuples of them.
+            fetches: a tensor, operation, variable or name, or any nesting of lists, tuples, dicts and
+                named tuples of them.
             feed_dict: values for tensors: numbers, lists or arrays that fit the tensor's type and shape.
             options: a RunOptions message.
             run_metadata: a RunMetadata message.
@@ -197,7 +198,9 @@ class BaseSession:
 
     @contextlib.contextmanager
     def as_default(self) -> Iterator[Any]:
-        """Make this the session of `Tensor.eval` and `Operation.run` for a `with` block; it stays open afterwards."""
+        """Make this the session of `Tensor.eval` and `Operation.run` for a `with` block; it stays open
+        afterwards.
+        """
         with scopes.sessions.pushed(self, what="Session"):
             yield self
 

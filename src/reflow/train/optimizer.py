@@ -244,12 +244,9 @@ class Optimizer:
         found = self._non_slot_dict.get((name, graph))
         if found is None:
             with graph.colocate_with(colocate_with):
-                found = Variable(
-                    initial_value,
-                    trainable=False,
-                    name=name,
-                    use_resource=is_resource_variable(colocate_with),
-                )
+                make: Any = Variable
+                resource = is_resource_variable(colocate_with)
+                found = make(initial_value, trainable=False, name=name, use_resource=resource)
             self._non_slot_dict[name, graph] = found
         return found
 
@@ -313,8 +310,10 @@ def _operation(step: Any) -> Any:
 def _target(variable: Any) -> Any:
     """What the gradient of a variable is taken with respect to: its reference or its handle; a tensor stands
     for itself."""
+    if is_resource_variable(variable):
+        return variable.handle
     if isinstance(variable, Variable):
-        return variable.handle if is_resource_variable(variable) else variable._ref()
+        return variable._ref()
     if isinstance(variable, Tensor):
         return variable
     raise NotImplementedError("Trying to optimize unsupported type ", variable)
