@@ -91,8 +91,8 @@ def gradients(
     >>> import reflow as tf
     >>> x = tf.constant(3.0)
     >>> with tf.Session() as sess:
-    ...     print(sess.run(tf.gradients(x ** 2, x)))
-    [6.0]
+    ...     print(sess.run(tf.gradients(x ** 2, x)[0]))
+    6.0
     """
     ys, xs = _as_list(ys), _as_list(xs)
     stop = _as_list(stop_gradients) if stop_gradients is not None else []
@@ -439,8 +439,8 @@ class RegisterGradient:
     ...     x = tf.constant(1.0)
     ...     with graph.gradient_override_map({"Identity": "Doubled"}):
     ...         y = tf.identity(x)
-    ...     print(sess.run(tf.gradients(y, x)))
-    [2.0]
+    ...     print(sess.run(tf.gradients(y, x)[0]))
+    2.0
     """
 
     def __init__(self, op_type: str) -> None:

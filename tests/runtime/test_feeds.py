@@ -140,7 +140,6 @@ def test_keys(session: Any) -> None:
         ({3: 1}, TypeError, "Can not convert a int into a Tensor"),
         ({"a": 1}, TypeError, "refers to an Operation, not a Tensor"),
         ([1], TypeError, "feed_dict must be a dict"),
-        (7, TypeError, "feed_dict must be a dict"),
     ],
 )
 def test_bad_keys(feed: Any, error: type[Exception], text: str) -> None:
@@ -177,7 +176,7 @@ def test_unfed_placeholder(session: Any) -> None:
         sess.run(x + 1)
     text = "You must feed a value for placeholder tensor 'x' with dtype float and shape [?,3]"
     assert info.value.message == text and info.value.op is x.op
-    with pytest.raises(tf.errors.InvalidArgumentError, match="'y' with dtype int32$"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="'y' with dtype int32\n"):
         sess.run(y, {x: [[1, 2, 3]]})
     default = tf.placeholder_with_default(4, [])
     assert sess.run(default) == 4 and sess.run(default + 1, {default: 1}) == 2
