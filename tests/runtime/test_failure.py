@@ -132,7 +132,7 @@ def test_bad_feeds_change_nothing(session: Any) -> None:
 
 
 def test_errors_name_the_node_the_values_and_the_line(session: Any) -> None:
-    a, b = tf.placeholder(tf.float32, name="a"), tf.placeholder(tf.float32, name="b")
+    a, b = (tf.placeholder(tf.float32, [None, None], name=n) for n in "ab")
     product = tf.matmul(a, b, name="product")  # this line
     sess = session()
     with pytest.raises(InvalidArgument) as info:

@@ -100,7 +100,7 @@ def test_any_tensor_can_be_fed(session: Any) -> None:
     c = b * 3
     v = tf.Variable(1.0)
     w = tf.Variable(1.0, use_resource=True)
-    u = tf.Variable(v * 2.0)  # never initialized below
+    u = tf.Variable(v * 2.0)
     sess = session()
     assert sess.run([a, b, c], {b: 10, a: 5}) == [5, 10, 30]
     assert sess.run([c], {b: 7}) == [21]

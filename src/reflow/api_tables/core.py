@@ -67,10 +67,13 @@ graph.graph
   . python.framework.ops: Graph GraphKeys Operation Tensor add_to_collection add_to_collections
       colocate_with container control_dependencies convert_to_tensor device get_collection
       get_collection_ref get_default_graph init_scope name_scope op_scope reset_default_graph
-  .: constant get_static_value=constant_value
+  . python.framework.constant_op: constant
+  .: get_static_value=constant_value
   . python.framework.ops python.framework.tensor_conversion_registry: register_tensor_conversion_function
   contrib.util python.framework.tensor_util: constant_value
   python.framework.ops: has_default_graph
+runtime.devices
+  python.client.device_lib: list_local_devices
 runtime.session
   . python.client.session: InteractiveSession Session
   . python.framework.ops: get_default_session

@@ -6,7 +6,8 @@ model.custom_gradient
 model.gradient_checker
   test python.ops.gradient_checker: compute_gradient compute_gradient_error
 model.global_step -> python.training.training_util
-  train: assert_global_step create_global_step get_global_step get_or_create_global_step global_step
+  train python.training.training: assert_global_step create_global_step get_global_step
+      get_or_create_global_step global_step
 model.initializers -> python.ops.init_ops
   .: constant_initializer glorot_normal_initializer glorot_uniform_initializer ones_initializer
       orthogonal_initializer random_normal_initializer random_uniform_initializer
@@ -26,7 +27,7 @@ model.initializers -> python.ops.init_ops
   -: Initializer
 model.modes
   . python.ops.variables: VariableAggregation VariableSynchronization
-  .: AUTO_REUSE
+  . python.ops.variable_scope: AUTO_REUSE
 model.partitioned
   . python.ops.partitioned_variables: fixed_size_partitioner min_max_variable_partitioner
       variable_axis_size_partitioner

@@ -18,6 +18,8 @@ ops.arithmetic -> python.ops.math_ops
   math: divide_no_nan=div_no_nan multiply_no_nan nextafter polyval
   math python.ops.gen_math_ops: xdivy xlogy
   python.ops.gen_math_ops: mul=multiply sub=subtract
+  # TensorFlow 0.x had these names; programs still use them.
+  .: mul=multiply sub=subtract
 ops.array
   . python.ops.array_ops: broadcast_dynamic_shape fill identity one_hot ones ones_like placeholder
       placeholder_with_default rank shape shape_n size sparse_placeholder zeros zeros_like
@@ -81,6 +83,8 @@ ops.grids -> python.ops.array_ops
   .: meshgrid sequence_mask
 ops.joining -> python.ops.array_ops
   .: concat parallel_stack split stack unstack
+  # TensorFlow 0.x had these names; programs still use them.
+  .: pack=stack unpack=unstack
 ops.linalg
   . linalg python.ops.math_ops: matmul tensordot trace
   .: sparse_matmul

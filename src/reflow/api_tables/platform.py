@@ -17,6 +17,9 @@ platform.compat
   compat python.util.compat: as_bytes as_str as_str_any as_text bytes_or_text_types complex_types
       integral_types path_to_str real_types
   compat: forward_compatible
+platform.inspection -> python.util.tf_inspect
+  -: getargspec getcallargs getdoc getfile getfullargspec getmembers getmodule getmro getsource isclass
+      isfunction isgenerator ismethod ismodule isroutine stack
 platform.app
   app: run
 platform.flags
