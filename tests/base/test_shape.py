@@ -216,7 +216,8 @@ def test_combinations_of_incompatible_shapes():
     assert S([2, 3]).most_specific_compatible_shape([5, 3]).ints == (N, 3)
     assert S([2, 3]).most_specific_compatible_shape([5]).ints is None
     assert not S([2, N]).is_compatible_with([3, 3]) and not S([2, N]).is_compatible_with([1])
-    assert ([4, *S([2, 3])]).ints == (4, 2, 3) and S([2]).concatenate(5).ints == (2, 5)
+    left = [4] + S([2, 3])  # noqa: RUF005  (a list on the left of a shape gives a shape)
+    assert left.ints == (4, 2, 3) and S([2]).concatenate(5).ints == (2, 5)
 
 
 @pytest.mark.parametrize(

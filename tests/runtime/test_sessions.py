@@ -173,7 +173,7 @@ def test_callables(session: Any) -> None:
 
 def test_partial_runs_are_refused() -> None:
     with tf.Session() as session, pytest.raises(tf.errors.UnimplementedError, match="one Session.run"):
-        session.partial_run_setup([tf.constant(1)])
+        session.partial_run("handle", [tf.constant(1)])
 
 
 def run_threads(work: Any, count: int) -> None:

@@ -5,8 +5,6 @@ A scenario is a function of a ``tf`` module that is handed in. It builds a graph
 and runs on Python 3.7, as do the files ``scenarios_*.py``.
 """
 
-# ruff: noqa: B905 - zip() has no `strict` on Python 3.7
-
 import json
 import os
 

@@ -1,8 +1,6 @@
 """How programs use optimizers: scopes, devices, constraints, clipping, several optimizers, optimizers of
 their own."""
 
-# ruff: noqa: B905 - zip() has no `strict` on Python 3.7
-
 from .harness import Plan, Scenarios
 from .scenarios_optimizers import dense_loss, everything, slot_facts, sparse_loss, variables
 
@@ -338,6 +336,20 @@ def read_after_step(tf):
     with tf.control_dependencies([step]):
         moved = mean.assign_sub(0.1 * (mean - x.read_value()))
     return Plan(everything(tf), moved)
+
+
+@scenarios
+def old_read_after_step(tf):
+    """The one read that a reference variable has, used after the step: it gives the new value."""
+    x, z = variables(tf)
+    step = tf.train.GradientDescentOptimizer(0.1).minimize(dense_loss(tf, x, z))
+    average = tf.train.ExponentialMovingAverage(0.9)
+    with tf.control_dependencies([step]):
+        both = average.apply([x, z])
+        doubled = x * 2.0
+    with tf.control_dependencies([both]):
+        after = [tf.identity(doubled), average.average(x).read_value()]
+    return Plan(after)
 
 
 def own_optimizer(tf, base):

@@ -105,7 +105,7 @@ def shuffle(xp: Any, state: Any, value: Any) -> tuple[Any, Any]:
     if value.ndim == 0 or value.size < 2 or value.shape[0] < 2:
         return state, value
     state, order = permutation(xp, state, value.shape[0])
-    return state, value[order]
+    return state, xp.asarray(value)[order]
 
 
 def multinomial(
