@@ -35,6 +35,10 @@ def main():
         dump(os.path.join(folder, "data", group.lower() + ".json"), rows)
     rows = {k: describe.converted(tf, np, k) for k in values.CALLS}
     dump(os.path.join(folder, "data", "values.json"), rows)
+    with tf.Graph().as_default() as graph:
+        load(folder, "golden").build(tf, np)
+        with open(os.path.join(folder, "data", "golden.pb"), "wb") as file:
+            file.write(graph.as_graph_def(add_shapes=True).SerializeToString(deterministic=True))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,15 @@ def kind(error):
     """The name of the built-in or `tf.errors` class of an error."""
     if isinstance(error, UnicodeError):
         return "ValueError"
-    for base in (KeyError, IndexError, TypeError, ValueError, NotImplementedError, RuntimeError, AssertionError):
+    for base in (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        AssertionError,
+    ):
         if isinstance(error, base):
             return base.__name__
     return type(error).__name__

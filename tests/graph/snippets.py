@@ -8,7 +8,7 @@ from __future__ import annotations
 X = "x = tf.placeholder(tf.float32, [2, 3], name='x')"
 N = "n = tf.placeholder(tf.int32, [4], name='n')"
 B = "b = tf.placeholder(tf.bool, [2], name='b')"
-I = "i = tf.placeholder(tf.int32, [], name='i')"
+INDEX = "i = tf.placeholder(tf.int32, [], name='i')"
 U = "u = tf.placeholder(tf.float32, name='u')"
 C = "c = tf.placeholder(tf.complex64, [2], name='c')"
 
@@ -96,7 +96,7 @@ OPERATORS = {
 }
 
 SLICES = {
-    key: f"{X}\n{N}\n{I}\n{U}\ny = {key}"
+    key: f"{X}\n{N}\n{INDEX}\n{U}\ny = {key}"
     for key in """
         x[0] x[-1] x[0,1] x[1:] x[:1] x[:,1] x[...,1] x[...] x[None] x[:,None] x[tf.newaxis,...,None] x[::2] x[::-1,1:2]
         x[:,0:2] x[0,...] x[i] x[i,1] x[i:] x[:i+1] x[i:i+1,0] x[tf.constant(0)] x[np.int64(1)] x[tf.constant(1,tf.int64)]

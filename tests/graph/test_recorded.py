@@ -17,10 +17,13 @@ DATA = Path(__file__).parent / "data"
 
 # What TensorFlow silently wraps round is refused: Python numbers outside of the type's range.
 REFUSED = frozenset(
-    """
-    tf.convert_to_tensor(2**40, tf.int32)  tf.convert_to_tensor(-1, tf.uint8)  tf.convert_to_tensor(300, tf.uint8)
-    tf.convert_to_tensor(2**40, tf.uint8)  tf.constant(-1,dtype=tf.uint16)
-    """.strip().replace("\n", "  ").split("  ")
+    (
+        "tf.convert_to_tensor(2**40, tf.int32)",
+        "tf.convert_to_tensor(2**40, tf.uint8)",
+        "tf.convert_to_tensor(-1, tf.uint8)",
+        "tf.convert_to_tensor(300, tf.uint8)",
+        "tf.constant(-1,dtype=tf.uint16)",
+    )
 )
 # What TensorFlow 1.15 refuses and Reflow takes, as NumPy and later TensorFlows do.
 TAKEN = {

@@ -75,7 +75,7 @@ def test_the_first_of_several_checks_is_reported(session: Any) -> None:
 
 
 def test_segments_are_committed_each_as_a_whole(session: Any) -> None:
-    """A host step between two XLA segments: what the segments before the failing one did stays, the rest does not."""
+    """A host step between two XLA segments: what was done before the failing one stays, the rest does not."""
     a, b, x = tf.Variable(1.0), tf.Variable(1.0), tf.placeholder(tf.float32, [])
     first = a.assign_add(1.0)
     middle = tf.py_func(lambda value: value, [first], tf.float32)
@@ -114,7 +114,9 @@ def test_uninitialized(tier: str) -> None:
     with tf.Session(tier=tier) as sess:
         sess.run(ready.initializer)
         for fetch, name in ((v, "v"), (v + 1, "v"), (w, "w"), (both, "v"), (v.assign_add(1.0), "v")):
-            with pytest.raises(tf.errors.FailedPreconditionError, match=f"uninitialized value {name}:") as info:
+            with pytest.raises(
+                tf.errors.FailedPreconditionError, match=f"uninitialized value {name}:"
+            ) as info:
                 sess.run(fetch)
             assert info.value.op.name == name
         assert sess.run(ready) == 1

@@ -65,7 +65,13 @@ def test_taken(value: Any, dtype: Any, shape: Any, wanted: Any) -> None:
         ([[1], [1, 2]], tf.int32, None, ValueError, "setting an array element with a sequence"),
         ([1, 2], tf.int32, [3], ValueError, r"shape \(2,\) for Tensor 'x:0', which has shape '\(3,\)'"),
         (1, tf.int32, [3], ValueError, r"shape \(\) for Tensor 'x:0', which has shape '\(3,\)'"),
-        ([[1]], tf.int32, [None, 2], ValueError, r"shape \(1, 1\) for Tensor 'x:0', which has shape '\(\?, 2\)'"),
+        (
+            [[1]],
+            tf.int32,
+            [None, 2],
+            ValueError,
+            r"shape \(1, 1\) for Tensor 'x:0', which has shape '\(\?, 2\)'",
+        ),
     ],
 )
 def test_refused(value: Any, dtype: Any, shape: Any, error: type[Exception], text: str) -> None:

@@ -159,7 +159,10 @@ def test_another_graph(one: Any) -> None:
 
 def test_unfetchable(one: Any) -> None:
     one.graph.prevent_fetching(one.op)
-    with tf.Session() as sess, pytest.raises(ValueError, match="Operation 'one' has been marked as not fetchable"):
+    with (
+        tf.Session() as sess,
+        pytest.raises(ValueError, match="Operation 'one' has been marked as not fetchable"),
+    ):
         sess.run(one)
 
 

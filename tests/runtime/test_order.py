@@ -70,13 +70,15 @@ def test_chained_reference_assignments(session: Any) -> None:
     assert sess.run(v) == 15
 
 
-def test_fetching_a_variable_beside_its_update(session: Any, variable: Any) -> None:
-    v = variable(1.0)
-    update = v.assign_add(1.0)
+def test_fetching_a_variable_beside_its_update(session: Any) -> None:
+    """A reference variable comes as the run leaves it: programs print `run([train, global_step])`."""
+    v, w = tf.Variable(1.0), tf.Variable(1.0, use_resource=True)
+    add, put = tf.group(v.assign_add(1.0), w.assign_add(1.0)), tf.group(v.assign(v * 10), w.assign(w * 10))
     sess = session()
-    assert sess.run([v, update.op])[0] == 1
-    assert sess.run([update.op, v])[1] == 2
-    assert sess.run(v) == 3
+    assert sess.run([v, w, add])[:2] == [2, 1]
+    assert sess.run([add, v, w, v * 1]) == [None, 3, 2, 2]
+    assert sess.run([put, {"v": v}]) == [None, {"v": 30}]
+    assert sess.run([v, w]) == [30, 30]
 
 
 def test_two_unordered_updates_both_happen(session: Any, variable: Any) -> None:

@@ -17,7 +17,11 @@ LARGE = 2_000_000  # elements: large enough that the device takes the array in w
 def test_fed_arrays_may_be_changed_afterwards(session: Any, size: int, resource: bool) -> None:
     x = tf.placeholder(tf.float32, [size])
     v = tf.Variable(tf.zeros([size]), use_resource=resource)
-    puts = [v.assign(x).op, v.assign(tf.reshape(tf.reshape(x, [size, 1]), [-1])).op, v.assign(tf.identity(x)).op]
+    puts = [
+        v.assign(x).op,
+        v.assign(tf.reshape(tf.reshape(x, [size, 1]), [-1])).op,
+        v.assign(tf.identity(x)).op,
+    ]
     sess = session()
     for put in puts:
         for _ in range(2):

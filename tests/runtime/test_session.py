@@ -136,7 +136,7 @@ def test_shapes_fed_as_values(session: Session) -> None:
 def test_reads_see_the_start_of_the_run(session: Session) -> None:
     v = counter(session, 1.0)
     update = tf.assign_add(v, 1.0)
-    before, double, after = session.run([v, v * 2.0, update])
+    before, double, after = session.run([v + 0.0, v * 2.0, update])
     assert (before, double, after) == (1.0, 2.0, 2.0)
 
 

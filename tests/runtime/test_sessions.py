@@ -15,7 +15,9 @@ def test_eval_and_run_need_a_session() -> None:
     c = tf.constant(1)
     with pytest.raises(ValueError, match=r"Cannot evaluate tensor using `eval\(\)`: No default session"):
         c.eval()
-    with pytest.raises(ValueError, match=r"Cannot execute operation using `run\(\)`: No default session.*run\(session"):
+    with pytest.raises(
+        ValueError, match=r"Cannot execute operation using `run\(\)`: No default session.*run\(session"
+    ):
         c.op.run()
     session = tf.Session()
     assert c.eval(session=session) == 1 and c.op.run(session=session) is None
@@ -28,9 +30,14 @@ def test_eval_and_run_need_a_session() -> None:
 
 def test_eval_in_a_session_of_another_graph() -> None:
     c, other = tf.constant(1), tf.Session(graph=tf.Graph())
-    with pytest.raises(ValueError, match="Cannot use the given session to evaluate tensor.*graph is different"):
+    with pytest.raises(
+        ValueError, match="Cannot use the given session to evaluate tensor.*graph is different"
+    ):
         c.eval(session=other)
-    with other.as_default(), pytest.raises(ValueError, match="Cannot use the default session to evaluate tensor"):
+    with (
+        other.as_default(),
+        pytest.raises(ValueError, match="Cannot use the default session to evaluate tensor"),
+    ):
         c.eval()
 
 
@@ -140,7 +147,11 @@ def test_the_tier_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_empty_graph() -> None:
-    with tf.Graph().as_default(), tf.Session() as session, pytest.raises(RuntimeError, match="graph is empty"):
+    with (
+        tf.Graph().as_default(),
+        tf.Session() as session,
+        pytest.raises(RuntimeError, match="graph is empty"),
+    ):
         session.run([])
 
 

@@ -69,7 +69,7 @@ def test_the_policy_is_deterministic() -> None:
         lambda: tf.multinomial([[0.0, 0.0, 0.0]], 6, seed=1),
         lambda: tf.nn.dropout(tf.ones([9]), keep_prob=0.5, seed=1),
     ],
-    ids="uniform normal truncated integers shuffle multinomial dropout".split(),
+    ids=["uniform", "normal", "truncated", "integers", "shuffle", "multinomial", "dropout"],
 )
 def test_random_streams_go_on_when_the_tier_changes(draw: Any) -> None:
     numbers = draw()
@@ -234,7 +234,9 @@ def test_host_steps_in_the_middle(session: Any) -> None:
     sess = session()
     for n in range(1, 4):
         got = sess.run([places, values, index, text, add], {x: [1, 2, 2, 3]})
-        assert got[0].tolist() == [[1], [2], [3]] and got[1].tolist() == [4, 6] and got[2].tolist() == [0, 0, 1]
+        assert (
+            got[0].tolist() == [[1], [2], [3]] and got[1].tolist() == [4, 6] and got[2].tolist() == [0, 0, 1]
+        )
         assert got[3] in (b"10", b"10.000000") and got[4] == 10 + 10 * n
     assert len(calls) == 3
 

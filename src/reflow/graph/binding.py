@@ -101,11 +101,11 @@ class Binding:
                 self.graph, value, wanted, name=name, as_ref=argument.is_ref, preferred_dtype=preferred
             )
         except ValueError as error:
-            raise self._mismatch(argument, value, wanted, error) from error
+            raise self._mismatch(argument, value, wanted, error) from None
         except TypeError as error:
             if wanted is None:
                 raise
-            raise self._mismatch(argument, value, wanted, error) from error
+            raise self._mismatch(argument, value, wanted, error) from None
         if tensor.graph is not self.graph:
             raise ValueError(
                 f"{tensor} must be from the same graph as the other inputs of {self.definition.name}."

@@ -115,7 +115,7 @@ def _evaluate(steps: list[Step], env: list[Any]) -> None:
         try:
             result = step.concrete(*[env[i] for i in step.inputs])
         except Exception as error:
-            raise located(error, step, env) from error
+            raise located(error, step, env) from _cause(error)
         if step.several:
             for i, value in zip(step.outputs, result, strict=True):
                 env[i] = value
@@ -132,7 +132,7 @@ def trace(steps: list[Step], env: list[Any], checks: list[Any]) -> None:
             whole = all(isinstance(a, CONCRETE) for a in arguments) and step.rule.kernel is not None
             result = (step.concrete if whole else step.traced)(*arguments)
         except Exception as error:
-            raise located(error, step, env) from error
+            raise located(error, step, env) from _cause(error)
         for check in checks[known:]:
             check.node = step.node
         if step.several:
@@ -140,6 +140,11 @@ def trace(steps: list[Step], env: list[Any], checks: list[Any]) -> None:
                 env[i] = value
         elif step.outputs:
             env[step.outputs[0]] = result
+
+
+def _cause(error: Exception) -> Exception | None:
+    """What is shown as the cause of an op's error: nothing when a kernel itself refused its inputs."""
+    return None if isinstance(error, (errors.OpError, CheckFailed)) else error
 
 
 def located(error: Exception, step: Step, env: list[Any]) -> Exception:

@@ -167,11 +167,14 @@ class Feeder:
         self.numpy = (
             None if self.dtype.name in ("resource", "variant") else np.dtype(self.dtype.as_numpy_dtype)
         )
+        self.plain = self.numpy is not None and not self.text
         self.ints = tensor.shape.ints
 
     def __call__(self, value: Any) -> Any:
         if value.__class__ is not np.ndarray or value.dtype != self.numpy or self.text:
-            value = self._converted(value)
+            value = (
+                self._cast(value) if value.__class__ is np.ndarray and self.plain else self._converted(value)
+            )
         ints = self.ints
         if ints is not None and value.shape != ints and not fits(value.shape, ints):
             raise ValueError(
@@ -179,6 +182,13 @@ class Feeder:
                 f"which has shape {str(self.tensor.shape)!r}"
             )
         return value
+
+    def _cast(self, value: np.ndarray) -> np.ndarray:
+        """An array of another type; what does not fit a float becomes inf, silently, as in TensorFlow."""
+        if value.dtype.kind not in "fiub":
+            return self._converted(value)  # type: ignore[no-any-return]
+        with np.errstate(all="ignore"):
+            return value.astype(self.numpy)
 
     def _converted(self, value: Any) -> Any:
         if isinstance(value, Tensor) or hasattr(value, "_as_graph_element"):

@@ -30,7 +30,9 @@ OPTIONAL_CONTENT = frozenset(
         *SWITCHES,
     )
 )
-FOLD_LIMIT = 1 << 16  # elements: larger results of constants are computed in the run
+FOLD_LIMIT = (
+    1024  # elements: larger results of constants are made in the run, where XLA fuses them with their users
+)
 
 
 class Plan:
@@ -51,11 +53,13 @@ class Plan:
         self.steps: list[Step] = []
         self._fed = set(feeds)
         self._wanted = set(fetches)
-        self._snapshots = {t for t in fetches if slot_node(t) is not None and t not in self._fed}
         self._step_of: dict[Operation, int] = {}
         nodes = self._needed_nodes(fetches, targets)
         for node in self._ordered(nodes):
             self._add(node)
+        for t in dict.fromkeys(fetches):
+            if t not in self._fed:
+                self._add_snapshot(t)
         for t in feeds:
             self._place(t)
         self.fetched = [self._place_fetch(t) for t in fetches]
@@ -151,9 +155,6 @@ class Plan:
             pass  # its users look at the variable itself
         elif own.kernel is not None or own.xla is not None or own.host is not None:
             self._add_step(node, own)
-        for tensor in node.outputs:
-            if tensor in self._snapshots:
-                self._add_snapshot(tensor)
 
     def _add_step(self, node: Operation, own: Rule) -> None:
         inputs = [self._place_input(t) for t in node.inputs]
@@ -176,7 +177,11 @@ class Plan:
         self._push(step, node)
 
     def _add_snapshot(self, tensor: Tensor) -> None:
-        """A fetched reference has the value that the variable has when its node has run."""
+        """A fetched reference has the value that the run leaves in the variable.
+
+        So `run([train, global_step])` shows the new step, as in TensorFlow, where the variable's own memory
+        is fetched. What nodes read, and a fetched resource variable, follow the rules of the schedule.
+        """
         owner = slot_node(tensor)
         identity = rule("Identity")
         if owner is None or identity is None or tensor.dtype.name == "resource":
