@@ -69,6 +69,20 @@ def test_fed_texts(session: Any) -> None:
     assert texts[0] == "d"  # encoded in a copy
 
 
+def test_arrays_of_python_functions(session: Any) -> None:
+    own = np.ones(1000, np.float32)
+    v = tf.Variable(tf.zeros([1000]))
+    values = tf.py_func(lambda: own, [], tf.float32)
+    values.set_shape([1000])
+    put, sess = v.assign(values).op, session()
+    sess.run(put)
+    own[:] = 7
+    assert sess.run(v)[0] == 1
+    got = sess.run(values)
+    got[:] = 9
+    assert own[0] == 7
+
+
 def test_fetched_arrays_are_writable_and_separate(session: Any) -> None:
     x = tf.placeholder(tf.float32, [3])
     v, w = tf.Variable([1.0, 2.0, 3.0]), tf.Variable([1.0, 2.0, 3.0], use_resource=True)

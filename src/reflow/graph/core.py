@@ -148,6 +148,8 @@ class Graph:
             op.attrs["_kernel"] = self._kernel_labels[op.type]
         if self._attribute_scopes:
             op.attrs.update(self._attribute_scopes)
+        if self._container and op.attrs.get("container") == "":
+            op.attrs["container"] = self._container
         op._control_flow_context = self._control_flow_context
 
     def _follow_device(self, op: Operation) -> None:

@@ -158,37 +158,79 @@ class name_scope:  # noqa: N801  (TF's name)
 
 
 def control_dependencies(control_inputs: Any) -> Any:
-    """Context manager: nodes made inside run after `control_inputs` (operations or tensors); None clears
-    outer blocks.
+    """Context manager: nodes made inside run after `control_inputs`, operations or tensors.
+
+    None clears the blocks around.
+
+    >>> import reflow as tf
+    >>> v = tf.Variable(1.0)
+    >>> with tf.control_dependencies([v.assign(5.0)]):
+    ...     after = v.read_value()
+    >>> with tf.Session() as sess:
+    ...     print(sess.run(after))
+    5.0
     """
     return get_default_graph().control_dependencies(control_inputs)
 
 
 def device(device_name_or_function: Any) -> Any:
-    """Context manager: the device that nodes made inside are asked to run on."""
+    """Context manager: the device that nodes made inside are asked to run on.
+
+    The name is kept and saved; where a node runs is XLA's business.
+
+    >>> import reflow as tf
+    >>> with tf.device("/cpu:0"):
+    ...     tf.constant(1).device
+    '/device:CPU:0'
+    """
     return get_default_graph().device(device_name_or_function)
 
 
 def colocate_with(op: Any, ignore_existing: bool = False) -> Any:
-    """Context manager: nodes made inside are placed with `op`."""
+    """Context manager: nodes made inside are placed with `op`.
+
+    >>> import reflow as tf
+    >>> a = tf.constant(1, name="a")
+    >>> with tf.colocate_with(a):
+    ...     tf.constant(2).op.colocation_groups()
+    [b'loc:@a']
+    """
     return get_default_graph().colocate_with(op, ignore_existing)
 
 
 def container(container_name: str) -> Any:
-    """Context manager: the resource container of stateful nodes made inside."""
+    """Context manager: the resource container of stateful nodes made inside.
+
+    >>> import reflow as tf
+    >>> with tf.container("box"):
+    ...     tf.Variable(1.0).op.get_attr("container")
+    b'box'
+    """
     return get_default_graph().container(container_name)
 
 
 @contextlib.contextmanager
 def op_scope(values: Any, name: str | None, default_name: str | None = None) -> Iterator[str]:
-    """The older order of `name_scope`'s arguments."""
+    """The older order of `name_scope`'s arguments.
+
+    >>> import reflow as tf
+    >>> with tf.op_scope([], None, "layer") as scope:
+    ...     scope
+    'layer/'
+    """
     with name_scope(name, default_name, values) as scope:
         yield scope
 
 
 @contextlib.contextmanager
 def init_scope() -> Iterator[None]:
-    """Lift nodes made inside out of control-dependency and control-flow blocks, keeping the name scope."""
+    """Lift nodes made inside out of control-dependency and control-flow blocks, keeping the name scope.
+
+    >>> import reflow as tf
+    >>> with tf.control_dependencies([tf.no_op()]), tf.init_scope():
+    ...     tf.constant(1).op.control_inputs
+    []
+    """
     graph = get_default_graph()
     scope = graph.get_name_scope()
     with graph.control_dependencies(None), graph.name_scope(scope + "/" if scope else ""):
@@ -196,22 +238,48 @@ def init_scope() -> Iterator[None]:
 
 
 def add_to_collection(name: Any, value: Any) -> None:
-    """Append `value` to a collection of the default graph."""
+    """Append `value` to a collection of the default graph.
+
+    >>> import reflow as tf
+    >>> tf.add_to_collection("numbers", 3)
+    >>> tf.get_collection("numbers")
+    [3]
+    """
     get_default_graph().add_to_collection(name, value)
 
 
 def add_to_collections(names: Any, value: Any) -> None:
-    """Append `value` to several collections of the default graph."""
+    """Append `value` to several collections of the default graph.
+
+    >>> import reflow as tf
+    >>> tf.add_to_collections(["a", "b"], 3)
+    >>> tf.get_collection("b")
+    [3]
+    """
     get_default_graph().add_to_collections(names, value)
 
 
 def get_collection(key: Any, scope: str | None = None) -> list[Any]:
-    """The items of a collection of the default graph whose names match `scope`."""
+    """The items of a collection of the default graph whose names match `scope`.
+
+    `scope` is a regular expression that names match from the start; None takes all items. The list is a copy.
+
+    >>> import reflow as tf
+    >>> tf.add_to_collection("tensors", tf.constant(1, name="layer1/x"))
+    >>> [t.name for t in tf.get_collection("tensors", scope="layer1")]
+    ['layer1/x:0']
+    """
     return get_default_graph().get_collection(key, scope)
 
 
 def get_collection_ref(key: Any) -> list[Any]:
-    """A collection of the default graph itself."""
+    """A collection of the default graph itself.
+
+    >>> import reflow as tf
+    >>> tf.get_collection_ref("numbers").append(3)
+    >>> tf.get_collection("numbers")
+    [3]
+    """
     return get_default_graph().get_collection_ref(key)
 
 
@@ -226,8 +294,20 @@ RegisteredConversion = Callable[..., Any]
 def register_tensor_conversion_function(
     base_type: Any, conversion_func: RegisteredConversion, priority: int = 100
 ) -> None:
-    """Teach `convert_to_tensor` a type: `conversion_func(value, dtype, name, as_ref)` returns a Tensor or
-    NotImplemented.
+    """Teach `convert_to_tensor` a type.
+
+    `conversion_func(value, dtype, name, as_ref)` returns a Tensor or NotImplemented. Functions of a lower
+    `priority` are asked first.
+
+    >>> import reflow as tf
+    >>> class Celsius:
+    ...     degrees = 20.0
+    >>> def kelvin(value, dtype=None, name=None, as_ref=False):
+    ...     return tf.constant(value.degrees + 273.15, dtype, name=name)
+    >>> tf.register_tensor_conversion_function(Celsius, kelvin)
+    >>> with tf.Session() as sess:
+    ...     print(sess.run(tf.constant(1.0) + Celsius()))
+    294.15
     """
     scopes.process.conversions.append((priority, base_type, conversion_func))
     scopes.process.conversions.sort(key=lambda row: row[0])

@@ -80,7 +80,7 @@ def _raise_as_op_error(node: Operation, error: Exception) -> NoReturn:
 
 
 def _array(value: Any) -> np.ndarray:
-    array = np.asarray(value)
+    array = np.array(value)  # a copy: the function may keep its own and change it
     if array.dtype.kind not in "OSU":
         return array
     flat = [x.encode("utf-8") if isinstance(x, str) else x for x in array.reshape(-1)]

@@ -97,6 +97,12 @@ class Program:
         if failure is not None:
             raise failure
 
+    def raise_failure(self, results: Any) -> None:
+        """Raise what the checks among the results of a call found."""
+        failure = self._first_failure(results[-1]) if len(results) > len(self.results) else None
+        if failure is not None:
+            raise failure
+
     def _first_failure(self, found: Any) -> errors.OpError | None:
         for number in sorted(found):
             check, (ok, values) = self.checks[number], found[number]

@@ -10,7 +10,7 @@ from reflow.runtime import backend
 
 @dataclass(frozen=True)
 class DeviceAttributes:
-    """One device: `name` ("/device:CPU:0"), `device_type`, `memory_limit` in bytes (0: not known), and a text."""
+    """One device: `name` ("/device:CPU:0"), `device_type`, `memory_limit` in bytes (0: not known)."""
 
     name: str
     device_type: str

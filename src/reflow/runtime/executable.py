@@ -113,6 +113,10 @@ class Runner:
         plan = executable.plan
         cells = {place: store.cell(name, node) for name, (place, node) in plan.slots.items()}
         self.needed = [(cells[place], node) for place, _, node in plan.needed]
+        self.direct: dict[Any, Direct] = {}
+        self.ready = False  # a variable that has a value keeps one
+        self.store = store
+        self.settled = -1  # the state of the store when all cells that it reads were on the device
         self.feed_places = plan.feed_places
         self.fetched = plan.fetched
         self.parts = [
@@ -124,9 +128,11 @@ class Runner:
         """Run the plan on fed arrays; returns the fetched values, the caller's own."""
         executable = self.executable
         key = executable.key(arrays)
-        for cell, node in self.needed:
-            if cell.value is None:
-                raise uninitialized(node)
+        direct = self.direct.get(key)
+        if direct is not None:
+            return direct.run(self, arrays)
+        if not self.ready:
+            self._check_needed()
         programs = executable.programs.get(key)
         if programs is None or self.tier != "auto":
             programs = executable.compiled(key, arrays, self.tier) if self.tier != "interpret" else None
@@ -149,16 +155,37 @@ class Runner:
                     self._interpret(env, reads, writes, segment)
                 else:
                     self._dispatch(env, reads, writes, part)
+            if len(programs) == 1 and self.tier == "auto":
+                self._shorten(key, programs[0])
         return [own(env[i]) for i in self.fetched]
+
+    def _shorten(self, key: Any, program: Any) -> None:
+        """Take the direct way from now on, when one program without checks is all there is."""
+        simple = isinstance(program, Program) and not program.checks and not self.executable.outlived
+        if simple and set(self.fetched) <= set(program.results):
+            self.direct[key] = Direct(self, program)
+
+    def _check_needed(self) -> None:
+        for cell, node in self.needed:
+            if cell.value is None:
+                raise uninitialized(node)
+        self.ready = True
+
+    def _to_device(self, reads: Any) -> None:
+        """Move what interpreted runs left as NumPy arrays to the device."""
+        for _, cell in reads:
+            value = cell.value
+            if value.__class__ is np.ndarray or isinstance(value, np.generic):
+                cell.value = backend.on_device(value)
 
     def _dispatch(self, env: list[Any], reads: Any, writes: Any, program: Program) -> None:
         """Gather, call and commit one XLA segment under the session's lock."""
         with self.lock:
+            if self.settled != self.store.host_writes or len(self.parts) > 1:
+                self._to_device(reads)
+                self.settled = self.store.host_writes
             for place, cell in reads:
-                value = cell.value
-                if value.__class__ is np.ndarray or isinstance(value, np.generic):
-                    value = cell.value = backend.on_device(value)
-                env[place] = value
+                env[place] = cell.value
             try:
                 program.run(env)
             except errors.OpError:
@@ -179,6 +206,8 @@ class Runner:
         with self.lock:
             self._gather(env, reads, segment)
             evaluate(segment.steps, env)
+            if writes:
+                self.store.host_writes += 1
             for place, cell in writes:
                 cell.value = env[place]
 
@@ -189,6 +218,47 @@ class Runner:
             value = env[place]
             if value.__class__ is not np.ndarray and hasattr(value, "addressable_shards"):
                 env[place] = np.asarray(value)
+
+
+class Direct:
+    """The commonest run, one program from feeds and cells to results, with every place looked up
+    beforehand.
+    """
+
+    __slots__ = ("cells", "constants", "feeds", "fetched", "program", "reads", "written")
+
+    def __init__(self, runner: Runner, program: Program) -> None:
+        plan, (reads, writes, _) = runner.executable.plan, runner.parts[0]
+        template: list[Any] = runner.executable.device_template or []
+        cells = dict(reads)
+        self.program = program
+        self.reads = reads
+        # What each argument is: a cell, the number of a feed, or a constant.
+        places = program.arguments
+        self.cells = [(n, cells[i]) for n, i in enumerate(places) if i in cells]
+        fed = {i: n for n, i in enumerate(plan.feed_places)}
+        self.feeds = [(n, fed[i]) for n, i in enumerate(places) if i in fed and i not in cells]
+        self.constants = [template[i] for i in places]
+        at = {i: n for n, i in enumerate(program.results)}
+        self.written = [(at[i], cell) for i, cell in writes]
+        self.fetched = [at[i] for i in runner.fetched]
+
+    def run(self, runner: Runner, arrays: list[Any]) -> list[Any]:
+        arguments = self.constants.copy()
+        for n, feed in self.feeds:
+            arguments[n] = arrays[feed]
+        with runner.lock:
+            if runner.settled != runner.store.host_writes:
+                runner._to_device(self.reads)
+                runner.settled = runner.store.host_writes
+            for n, cell in self.cells:
+                arguments[n] = cell.value
+            results = self.program.call(*arguments)
+            for n, cell in self.written:
+                cell.value = results[n]
+        if self.program.checks:  # made by a new shape of a variable
+            self.program.raise_failure(results)
+        return [own(results[n]) for n in self.fetched]
 
 
 def _copied(arrays: list[Any]) -> list[Any]:

@@ -18,6 +18,8 @@ Rebuild = Callable[[list[Any]], Any]
 def key_of(fetches: Any) -> Any:
     """A hashable key of a fetch structure: equal for equal structures of the same tensors."""
     kind = fetches.__class__
+    if kind is Tensor or kind is Operation:
+        return fetches
     if kind is list or kind is tuple or isinstance(fetches, (list, tuple)):
         return (kind, *[key_of(f) for f in fetches])
     if isinstance(fetches, Mapping):
@@ -169,6 +171,7 @@ class Feeder:
         )
         self.plain = self.numpy is not None and not self.text
         self.ints = tensor.shape.ints
+        self.last: Any = None  # the shape that was fed last: steps feed one shape over and over
 
     def __call__(self, value: Any) -> Any:
         if value.__class__ is not np.ndarray or value.dtype != self.numpy or self.text:
@@ -176,11 +179,15 @@ class Feeder:
                 self._cast(value) if value.__class__ is np.ndarray and self.plain else self._converted(value)
             )
         ints = self.ints
-        if ints is not None and value.shape != ints and not fits(value.shape, ints):
+        shape = value.shape
+        if shape == self.last or ints is None:
+            return value
+        if not fits(shape, ints):
             raise ValueError(
                 f"Cannot feed value of shape {value.shape!r} for Tensor {self.tensor.name!r}, "
                 f"which has shape {str(self.tensor.shape)!r}"
             )
+        self.last = shape
         return value
 
     def _cast(self, value: np.ndarray) -> np.ndarray:

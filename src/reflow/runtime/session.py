@@ -166,7 +166,15 @@ class BaseSession:
     def make_callable(
         self, fetches: Any, feed_list: Any = None, accept_options: bool = False
     ) -> Callable[..., Any]:
-        """A function that runs `fetches`, taking the values of `feed_list` as positional arguments."""
+        """A function that runs `fetches`, taking the values of `feed_list` as positional arguments.
+
+        >>> import reflow as tf
+        >>> x = tf.placeholder(tf.float32)
+        >>> with tf.Session() as sess:
+        ...     square = sess.make_callable(x * x, [x])
+        ...     print(square(3))
+        9.0
+        """
         feeds = list(feed_list or [])
         Fetches(self._graph, fetches)
         feed_tensors(self._graph, dict.fromkeys(feeds))
@@ -198,8 +206,13 @@ class BaseSession:
 
     @contextlib.contextmanager
     def as_default(self) -> Iterator[Any]:
-        """Make this the session of `Tensor.eval` and `Operation.run` for a `with` block; it stays open
-        afterwards.
+        """Make this the session of `Tensor.eval` and `Operation.run` for a `with` block; it is not closed.
+
+        >>> import reflow as tf
+        >>> sess = tf.Session()
+        >>> with sess.as_default():
+        ...     print(tf.constant(3).eval())
+        3
         """
         with scopes.sessions.pushed(self, what="Session"):
             yield self
@@ -250,7 +263,14 @@ class Session(BaseSession):
 
 
 class InteractiveSession(BaseSession):
-    """A session that is the default one from its making until `close()`, for notebooks."""
+    """A session that is the default one from its making until `close()`, for notebooks.
+
+    >>> import reflow as tf
+    >>> sess = tf.InteractiveSession()
+    >>> print(tf.constant(3).eval())
+    3
+    >>> sess.close()
+    """
 
     def __init__(
         self, target: str = "", graph: Graph | None = None, config: Any = None, tier: str | None = None
@@ -268,5 +288,11 @@ class InteractiveSession(BaseSession):
 
 
 def get_default_session() -> Any:
-    """The innermost session that `with` or `as_default` made the default of this thread; None outside."""
+    """The innermost session that `with` or `as_default` made the default of this thread; None outside.
+
+    >>> import reflow as tf
+    >>> with tf.Session() as sess:
+    ...     tf.get_default_session() is sess
+    True
+    """
     return scopes.sessions.top

@@ -25,6 +25,7 @@ class Store:
 
     def __init__(self) -> None:
         self.cells: dict[str, Cell] = {}
+        self.host_writes = 0  # how often an interpreted segment left NumPy arrays in cells
 
     def cell(self, name: str, node: Operation) -> Cell:
         """The cell of a slot, made on first use with the content that its op starts with."""
