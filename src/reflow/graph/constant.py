@@ -218,7 +218,7 @@ def make_constant(
     return node.outputs[0]  # type: ignore[no-any-return]
 
 
-def constant_value(tensor: Any, partial: bool = False) -> np.ndarray | None:
+def constant_value(tensor: Any) -> np.ndarray | None:
     """The value of `tensor` if it is known without running the graph, else None.
 
     Follows small nodes whose inputs are known, and `Shape`-like nodes of known static shapes.

@@ -46,19 +46,10 @@ class Process:
     def __init__(self) -> None:
         self.root_graph: Any = None  # the default graph outside every `as_default` block
         self.gradient_rules: dict[str, Callable[..., Any]] = {}  # tf.RegisterGradient
-        self.shape_rules: dict[str, Callable[..., Any]] = {}  # tf.RegisterShape (kept for old programs)
-        self.conversions: list[
-            tuple[int, Any, Callable[..., Any]]
-        ] = []  # tf.register_tensor_conversion_function
-        self.session_conversions: list[
-            tuple[Any, Any, Any, Any]
-        ] = []  # register_session_run_conversion_functions
-        self.proto_functions: dict[
-            str, tuple[Any, Any, Any]
-        ] = {}  # collection name -> (proto type, to, from)
+        # tf.register_tensor_conversion_function: (priority, type, function)
+        self.conversions: list[tuple[int, Any, Callable[..., Any]]] = []
         self.user_ops: dict[str, Any] = {}  # ops that a program defines: py_func tokens, custom gradients
         self.resource_variables = False  # tf.enable_resource_variables
-        self.eager_refused = False
         self.jax: Any = None  # the compiler, once imported
         self.counter = 0
 

@@ -103,8 +103,3 @@ def reduction(node: Any) -> TensorShape:
     if keep:
         return TensorShape.of(tuple(1 if i in axes else d for i, d in enumerate(shape.ints)))
     return TensorShape.of(tuple(d for i, d in enumerate(shape.ints) if i not in axes))
-
-
-def merge_to(shape: TensorShape, rank: int) -> TensorShape:
-    """`shape`, required to be of `rank`."""
-    return shape.with_rank(rank)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -43,5 +42,4 @@ def on_arrays(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 def jitted(function: Callable[..., Any], donated: tuple[int, ...]) -> Callable[..., Any]:
     """`function` compiled by XLA, taking over the buffers of the donated arguments."""
-    with warnings.catch_warnings():
-        return jax().jit(function, donate_argnums=donated)  # type: ignore[no-any-return]
+    return jax().jit(function, donate_argnums=donated)  # type: ignore[no-any-return]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from reflow.base import dtypes
-from reflow.graph import scopes
 from reflow.graph.node import Operation, Tensor
 from reflow.runtime.evaluate import fits
 
@@ -58,11 +57,6 @@ class Fetches:
         return self._build_leaf(item)
 
     def _build_leaf(self, item: Any) -> Rebuild:
-        for kind, fetch, _, _ in scopes.process.session_conversions:
-            if isinstance(item, kind):
-                tensors, contract = fetch(item)
-                parts = [self._build(t) for t in tensors]
-                return lambda values: contract([p(values) for p in parts])
         composite = getattr(item, "_components", None)
         if composite is not None:
             parts = [self._build(t) for t in composite()]
@@ -134,18 +128,8 @@ def feed_tensors(graph: Any, feed: Mapping[Any, Any]) -> list[tuple[Any, list[Te
         elif composite is not None:
             rows.append((key, [t for t in composite() if t is not None]))
         else:
-            expanded = _expanded(key)
-            rows.append(
-                (key, [_feed_tensor(graph, k) for k in (expanded if expanded is not None else [key])])
-            )
+            rows.append((key, [_feed_tensor(graph, key)]))
     return rows
-
-
-def _expanded(key: Any) -> Any:
-    for kind, _, feed, _ in scopes.process.session_conversions:
-        if isinstance(key, kind) and feed is not None:
-            return [k for k, _ in feed(key, None)]
-    return None
 
 
 def _feed_tensor(graph: Any, key: Any) -> Tensor:

@@ -77,11 +77,6 @@ def _products(node: Any, batch: int) -> float:
     if node.type not in ("MatMul", "BatchMatMul", "BatchMatMulV2"):
         return 0.0
     ints = node.inputs[0].shape.ints
-    inner = (
-        batch
-        if not ints or ints[-1] is None
-        else max(ints[-1], ints[-2] or batch)
-        if node.attrs.get("transpose_a", node.attrs.get("adj_x"))
-        else ints[-1]
-    )
-    return _size(node.outputs[0], batch) * inner
+    transposed = node.attrs.get("transpose_a", node.attrs.get("adj_x"))
+    inner = ints[-2 if transposed else -1] if ints is not None and len(ints) >= 2 else None
+    return _size(node.outputs[0], batch) * (batch if inner is None else inner)
