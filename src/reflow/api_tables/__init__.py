@@ -19,13 +19,39 @@ Adding a name is one line, or one word in a line. The grammar, by example::
 The order of sections and lines does not matter; a name may stand in several lines, but only for one object.
 Nothing is imported before a name is used. `ALIASES` has modules that are other modules under a second name.
 
-The text is split by area: `core` (types, graph, session), `ops`, `model` (variables and training), `platform`
-and `contrib`.
+The text is split by area: `core` (types, graph, session), `ops`, `model` (variables and training), `platform`,
+`contrib`, and one file for each larger room.
 """
 
-from reflow.api_tables import contrib, core, model, ops, platform
+from reflow.api_tables import (
+    contrib,
+    core,
+    data,
+    files,
+    image,
+    model,
+    nets,
+    ops,
+    platform,
+    records,
+    sparse,
+    summary,
+)
 
-TABLES = (core.TABLE, ops.TABLE, model.TABLE, platform.TABLE, contrib.TABLE)
+TABLES = (
+    core.TABLE,
+    ops.TABLE,
+    model.TABLE,
+    platform.TABLE,
+    contrib.TABLE,
+    data.TABLE,
+    records.TABLE,
+    sparse.TABLE,
+    summary.TABLE,
+    files.TABLE,
+    nets.TABLE,
+    image.TABLE,
+)
 
 ALIASES = """
 compat.v1 = .

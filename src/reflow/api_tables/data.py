@@ -1,0 +1,4 @@
+"""Datasets and iterators."""
+
+TABLE = """
+"""

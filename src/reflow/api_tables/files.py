@@ -1,0 +1,4 @@
+"""Checkpoints, graphs in and out, SavedModels."""
+
+TABLE = """
+"""

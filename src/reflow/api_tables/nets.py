@@ -1,0 +1,4 @@
+"""Convolutions, layers, losses, metrics."""
+
+TABLE = """
+"""

@@ -1,0 +1,4 @@
+"""Record files and parsing."""
+
+TABLE = """
+"""

@@ -1,0 +1,4 @@
+"""Sparse tensors, embeddings and sampled losses."""
+
+TABLE = """
+"""
