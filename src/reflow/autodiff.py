@@ -20,6 +20,7 @@ import numpy as np
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape, as_shape, unknown_shape
 from reflow.graph import registry, scopes
+from reflow.graph.branches import SWITCHES
 from reflow.graph.composite import IndexedSlices
 from reflow.graph.constant import make_constant
 from reflow.graph.graph import Graph, Operation, Tensor, emit, get_default_graph, name_scope
@@ -248,7 +249,7 @@ class _Walk:
         if rule is None:
             return [None] * len(op.inputs)
         outputs = [
-            emit("ZerosLike", t, name="zeros_like") if g is None and _is_differentiable(t) else g
+            _zeros_of_output(t) if g is None and _is_differentiable(t) else g
             for g, t in zip(outputs, op.outputs, strict=True)
         ]
         with self.graph.name_scope(op.name + "_grad"):
@@ -301,6 +302,31 @@ class _Walk:
             with _colocated(self.graph, group[0].op):
                 sums.append(group[0] if len(group) == 1 else emit("AddN", group))
         return sums[0] if len(sums) == 1 else emit("AddN", sums)
+
+
+def _zeros_of_output(tensor: Tensor) -> Tensor:
+    """The gradient of an output that nothing depends on, where others of the op have one.
+
+    For a Switch they are made on the other side, which is the one alive when no gradient comes through this one.
+    """
+    context = tensor.op._get_control_flow_context() if tensor.op.type in SWITCHES else None
+    if context is None:
+        return emit("ZerosLike", tensor, name="zeros_like")  # type: ignore[no-any-return]
+    with name_scope("Switch") as scope:
+        side = emit("Switch", tensor.op.inputs[0], context.pred, name=scope)[1 - context.branch]
+    pivot = emit("Identity", side)
+    if tensor.dtype.name == "resource":
+        with tensor.graph.control_dependencies([pivot]):
+            return _zeros_of_shape(emit("VariableShape", side), tensor.dtype.base_dtype)
+    shape = emit("Shape", side)
+    with tensor.graph.control_dependencies([pivot]):
+        return _zeros_of_shape(shape, tensor.dtype.base_dtype)
+
+
+def _zeros_of_shape(shape: Tensor, dtype: Any) -> Tensor:
+    with name_scope("zeros") as scope:
+        zero = shape.graph.convert(0, dtype)
+        return emit("Fill", shape, zero, name=scope)  # type: ignore[no-any-return]
 
 
 def _common_shape(parts: list[Tensor]) -> TensorShape:
@@ -424,8 +450,7 @@ def _zeros_of_variable(handle: Tensor) -> Any:
         sizes = handle.graph.convert(np.array(shape.as_list(), np.int32))
     else:
         sizes = emit("VariableShape", handle)
-    with name_scope("zeros") as scope:
-        return emit("Fill", sizes, handle.graph.convert(0, dtype), name=scope)
+    return _zeros_of_shape(sizes, dtype)
 
 
 class RegisterGradient:

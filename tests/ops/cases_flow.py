@@ -53,8 +53,6 @@ case(
     c=given(True, "bool"),
     x=f32(2),
     grad=False,
-    xla=False,
-    nodes=FUNCTIONAL,
     unknown=None,
 )
 for each in ["equal", "less", "less_equal", "greater", "greater_equal", "none_equal"]:
@@ -71,8 +69,6 @@ for each in ["equal", "less", "less_equal", "greater", "greater_equal", "none_eq
         lambda tf, x, y, each=each: _guarded(tf, getattr(tf, "assert_" + each)(x, y), x),
         x=given(good[0], "int32"),
         y=given(good[1], "int32"),
-        nodes=FUNCTIONAL,
-        xla=False,
     )
     error(
         "assert_" + each,
@@ -100,9 +96,7 @@ for each in ["positive", "negative", "non_negative", "non_positive"]:
         "assert_" + each,
         lambda tf, x, each=each: _guarded(tf, getattr(tf, "assert_" + each)(x), x),
         x=given(value),
-        nodes=FUNCTIONAL,
         grad=False,
-        xla=False,
     )
 case(
     "assert_rank",
@@ -198,27 +192,23 @@ for value in (True, False):
         lambda tf, p, x: tf.cond(p, lambda: x * 2.0, lambda: x + 1.0),
         p=given(value, "bool"),
         x=f32(2),
-        **LOOP,
     )
 case(
     "cond_of_less",
     lambda tf, x, y: tf.cond(x < y, lambda: tf.add(x, y), lambda: tf.square(y)),
     x=f32(),
     y=f32(),
-    **LOOP,
 )
 case(
     "cond_keywords",
     lambda tf, p, x: tf.cond(pred=p, true_fn=lambda: [x, x * x], false_fn=lambda: [x * x, x], name="pick"),
     p=given(False, "bool"),
     x=f32(2),
-    **LOOP,
 )
 case(
     "cond_constant",
     lambda tf, p: tf.cond(p, lambda: tf.constant(1), lambda: tf.constant(2)),
     p=given(True, "bool"),
-    **LOOP,
 )
 case(
     "cond_nested",
@@ -226,29 +216,25 @@ case(
     p=given(True, "bool"),
     q=given(False, "bool"),
     x=f32(2),
-    **LOOP,
 )
 case(
     "cond_old_names",
     lambda tf, p, x: tf.cond(p, fn1=lambda: x, fn2=lambda: -x),
     p=given(True, "bool"),
     x=f32(2),
-    **LOOP,
 )
-case("cond_assign", lambda tf, p: _conditional_update(tf, p), p=given(True, "bool"), steps=3, **LOOP)
+case("cond_assign", lambda tf, p: _conditional_update(tf, p), p=given(True, "bool"), steps=3)
 case(
     "case",
     lambda tf, x: tf.case([(x > 1.0, lambda: x * 2.0), (x > 0.0, lambda: x * 3.0)], default=lambda: -x),
     x=f32(),
-    **LOOP,
 )
 case(
     "case_exclusive",
     lambda tf, x: tf.case({x > 0.0: lambda: x * 2.0, x < 0.0: lambda: -x}, exclusive=True, default=lambda: x),
     x=f32(),
-    **LOOP,
 )
-case("smart_constant", lambda tf, x: tf.cond(tf.constant(True), lambda: x, lambda: -x), x=f32(2), **LOOP)
+case("smart_constant", lambda tf, x: tf.cond(tf.constant(True), lambda: x, lambda: -x), x=f32(2))
 case("while_count", lambda tf: tf.while_loop(lambda i: i < 5, lambda i: i + 1, [0]), **LOOP)
 case(
     "while_power",

@@ -34,6 +34,11 @@ ops.casting
   . math python.ops.math_ops: angle conj imag real
   . dtypes python.ops.math_ops: cast complex saturate_cast
   . python.ops.array_ops python.ops.gen_array_ops: bitcast
+ops.branching -> python.ops.control_flow_ops
+  -: merge switch
+ops.case
+  . python.ops.control_flow_ops: case
+  python.framework.smart_cond: smart_case
 ops.check
   . debugging python.ops.check_ops: assert_equal assert_greater assert_greater_equal assert_integer
       assert_less assert_less_equal assert_near assert_negative assert_non_negative assert_non_positive
@@ -51,6 +56,11 @@ ops.comparison -> python.ops.math_ops
 ops.confusion
   . math python.ops.confusion_matrix: confusion_matrix
   python.ops.confusion_matrix: remove_squeezable_dimensions
+ops.control_flow
+  .: cond
+  python.ops.control_flow_ops: cond CondContext
+  python.framework.smart_cond contrib.framework: smart_cond smart_constant_value
+  python.layers.utils: smart_cond constant_value=smart_constant_value
 ops.control -> python.ops.control_flow_ops
   .: group no_op tuple
   -: with_dependencies

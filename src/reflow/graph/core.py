@@ -61,6 +61,7 @@ class Graph:
         self._control_flow_context: Any = None
         self.mutations = 0  # changes of existing nodes; with the number of nodes it dates a plan
         self.runtime: dict[str, Any] = {}  # what the runtime keeps with a graph
+        self.functions: dict[str, Any] = {}  # the library: body graphs (graph/function.py) by name
 
     # Making operations
 
@@ -102,6 +103,12 @@ class Graph:
         for tensor in inputs:
             tensor._consumers.append(op)
         self._register(op)
+        if op._control_flow_context is not None:  # a branch makes what the op reads its own
+            outer, self._name_stack = self._name_stack, name
+            try:
+                op._control_flow_context.add_op(op)
+            finally:
+                self._name_stack = outer
         return op
 
     def _register(self, op: Operation) -> None:
@@ -356,6 +363,12 @@ class Graph:
     def prevent_fetching(self, op: Operation) -> None:
         self._unfetchable.add(op)
 
+    def _get_control_flow_context(self) -> Any:
+        return self._control_flow_context
+
+    def _set_control_flow_context(self, context: Any) -> None:
+        self._control_flow_context = context
+
     # Collections
 
     def add_to_collection(self, name: Any, value: Any) -> None:
@@ -421,6 +434,15 @@ class Graph:
             yield
         finally:
             self._control_stack, self._control_flow_context = outer, context
+
+    @contextlib.contextmanager
+    def control_flow_context(self, context: Any) -> Iterator[None]:
+        """Nodes made in the block are told to `context`, the branch of a conditional (None: to nobody)."""
+        outer, self._control_flow_context = self._control_flow_context, context
+        try:
+            yield
+        finally:
+            self._control_flow_context = outer
 
     @contextlib.contextmanager
     def device(self, device_name_or_function: Any) -> Iterator[None]:
@@ -523,7 +545,10 @@ class Graph:
     def as_graph_def(self, from_version: int | None = None, add_shapes: bool = False) -> Any:
         """The graph as TF's GraphDef message."""
         start = from_version or 0
-        return graphdef.graph_def(self._operations[start:], add_shapes)
+        message = graphdef.graph_def(self._operations[start:], add_shapes)
+        if self.functions:
+            message.library.function.extend(f.as_function_def() for f in self.functions.values())
+        return message
 
     def node_def_of(self, op: Operation) -> Any:
         return graphdef.node_def(op)

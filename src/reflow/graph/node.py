@@ -181,6 +181,7 @@ class Operation:
         self.frames: tuple[Frame, ...] = ()
         self._id = 0
         self._original_op: Operation | None = None
+        self.stands_for: Tensor | None = None  # of a function's argument: the tensor outside that it captures
         self._control_flow_context: Any = None
 
     def values(self) -> tuple[Tensor, ...]:
@@ -232,6 +233,12 @@ class Operation:
         """Set an attribute from an AttrValue message or a plain value."""
         self.attrs[name] = self.graph.plain_attr(value)
         self.graph.mutations += 1
+
+    def _get_control_flow_context(self) -> Any:
+        return self._control_flow_context
+
+    def _set_control_flow_context(self, context: Any) -> None:
+        self._control_flow_context = context
 
     def _add_control_inputs(self, ops: list[Operation]) -> None:
         for op in ops:

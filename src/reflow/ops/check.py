@@ -19,6 +19,7 @@ from reflow.graph.graph import Operation, Tensor, constant_value, convert_to_ten
 from reflow.graph.registry import op
 from reflow.ops import blocks
 from reflow.ops.control import no_op
+from reflow.ops.control_flow import cond
 from reflow.ops.summarize import summarize as summary
 
 # TensorFlow's choice, without bfloat16, half and complex128.
@@ -101,8 +102,11 @@ def Assert(condition: Any, data: Any, summarize: int | None = None, name: str | 
             return emit("Assert", condition, data, summarize=summarize, name="Assert")  # type: ignore[no-any-return]
         # TensorFlow puts these under a condition, to copy data from other devices only when it is shown.
         condition = convert_to_tensor(condition, name="Condition")
-        with name_scope("AssertGuard"):
-            return emit("Assert", condition, data, summarize=summarize, name="Assert")  # type: ignore[no-any-return]
+
+        def fails() -> Any:
+            return emit("Assert", condition, data, summarize=summarize, name="Assert")
+
+        return cond(condition, no_op, fails, name="AssertGuard").op  # type: ignore[no-any-return]
 
 
 def is_numeric_tensor(tensor: Any) -> bool:

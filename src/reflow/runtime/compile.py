@@ -10,6 +10,7 @@ import numpy as np
 
 from reflow.base import errors
 from reflow.graph import scopes
+from reflow.graph.branches import DEAD
 from reflow.graph.checks import Check
 from reflow.runtime import backend
 from reflow.runtime.evaluate import trace
@@ -38,6 +39,7 @@ class Program:
         self.checks: list[Check] = []  # of all traces: each shape of the arguments has its own
         self._size = size
         self._lock = threading.Lock()
+        self.refused = False  # its branches have different shapes
         self.varying = [i for i in self.arguments if i in varying]
         self._seen: set[Any] = set()
         self.call: Callable[..., Any] = backend.jitted(self._trace, tuple(range(len(self.donated))))
@@ -52,6 +54,9 @@ class Program:
         checks: list[Check] = []
         with scopes.checks.pushed(checks, what="check"), np.errstate(all="ignore"):
             trace(self.segment.steps, env, checks)
+        for i in self.results:
+            if env[i] is DEAD:  # nobody looks at it, but a program returns arrays
+                env[i] = np.zeros((), np.bool_)
         if not checks:
             return tuple(env[i] for i in self.results)
         self._guard(env, dict(zip(self.donated, arrays, strict=False)), checks)
@@ -75,8 +80,12 @@ class Program:
         """Whether the program is there, or may be compiled, for the shapes of what host segments have
         made.
         """
+        if self.refused:
+            return False
         if not self.varying:
             return True
+        if any(env[i] is DEAD for i in self.varying):
+            return False
         shapes = tuple([np.shape(env[i]) for i in self.varying])
         if shapes in self._seen:
             return True

@@ -16,10 +16,11 @@ import numpy as np
 
 from reflow.base import errors
 from reflow.graph.branches import DEAD
-from reflow.graph.checks import CheckFailed
+from reflow.graph.checks import CheckFailed, require
 from reflow.graph.node import Operation
 from reflow.graph.registry import Rule
 from reflow.runtime import backend
+from reflow.runtime.guards import BranchesDifferError, Places, holds, selected, traced
 
 CONCRETE = (np.ndarray, np.generic)
 
@@ -37,7 +38,8 @@ class Step:
     writes: tuple[int, ...] = ()  # slots that it changes
     after: set[int] = field(default_factory=set)  # positions of the steps it must follow
     several: bool = False  # the kernel returns a tuple
-    conditional: bool = False  # some input may be of a branch that is not taken
+    guard: Places = ()  # the conditions under which it runs
+    choices: tuple[Places, ...] | None = None  # of a Merge: when each input is alive
     declared: tuple[int | None, ...] | None = None  # the shape that an assigned value must have
 
     @functools.cached_property
@@ -108,12 +110,10 @@ def evaluate(steps: list[Step], env: list[Any]) -> None:
 
 def _evaluate(steps: list[Step], env: list[Any]) -> None:
     for step in steps:
-        if step.conditional and any(env[i] is DEAD for i in step.inputs):
-            for i in step.outputs:
-                env[i] = DEAD
+        if step.guard and not _runs(step, env):
             continue
         try:
-            result = step.concrete(*[env[i] for i in step.inputs])
+            result = step.concrete(*_arguments(step, env))
         except Exception as error:
             raise located(error, step, env) from _cause(error)
         if step.several:
@@ -121,30 +121,95 @@ def _evaluate(steps: list[Step], env: list[Any]) -> None:
                 env[i] = value
         elif step.outputs:
             env[step.outputs[0]] = result
+
+
+def _runs(step: Step, env: list[Any]) -> bool:
+    """Whether a guarded step runs; if not, what it would compute is dead, and what it would write stays."""
+    if not holds(step.guard, env):
+        _kill(step, env)
+        return False
+    for i in step.reads:
+        if env[i] is None:
+            raise uninitialized(step.node)
+    return True
+
+
+def _kill(step: Step, env: list[Any]) -> None:
+    for i in step.outputs:
+        if i not in step.writes:
+            env[i] = DEAD
+
+
+def _arguments(step: Step, env: list[Any]) -> list[Any]:
+    if step.choices is None:
+        return [env[i] for i in step.inputs]
+    pairs = zip(step.inputs, step.choices, strict=True)
+    return [env[i] if holds(guard, env) else DEAD for i, guard in pairs]
 
 
 def trace(steps: list[Step], env: list[Any], checks: list[Any]) -> None:
     """The same loop while an XLA program is being made: only steps with a traced input use its kernel."""
+    jnp = backend.jnp()
     for step in steps:
-        arguments = [env[i] for i in step.inputs]
+        alive = traced(step.guard, env, jnp) if step.guard else True
+        if alive is False:
+            _kill(step, env)
+            continue
         known = len(checks)
         try:
-            whole = all(isinstance(a, CONCRETE) for a in arguments) and step.rule.kernel is not None
-            result = (step.concrete if whole else step.traced)(*arguments)
+            result = _merged(step, env, jnp) if step.choices is not None else _traced(step, env, alive)
+        except BranchesDifferError:
+            raise
         except Exception as error:
             raise located(error, step, env) from _cause(error)
         for check in checks[known:]:
             check.node = step.node
-        if step.several:
-            for i, value in zip(step.outputs, result, strict=True):
-                env[i] = value
-        elif step.outputs:
-            env[step.outputs[0]] = result
+            if alive is not True:
+                check.ok = jnp.logical_or(check.ok, jnp.logical_not(alive))
+        results = result if step.several else (result,) if step.outputs else ()
+        for i, value in zip(step.outputs, results, strict=True):
+            env[i] = value if alive is True or i not in step.writes else selected(alive, value, env[i], jnp)
+
+
+def _traced(step: Step, env: list[Any], alive: Any) -> Any:
+    arguments = [env[i] for i in step.inputs]
+    whole = all(isinstance(a, CONCRETE) for a in arguments) and step.rule.kernel is not None
+    if not whole:
+        return step.traced(*arguments)
+    try:
+        return step.concrete(*arguments)
+    except CheckFailed as error:
+        if alive is True or step.outputs:
+            raise
+        text = error.message.replace("{", "{{").replace("}", "}}")  # an Assert that fails if it is run
+        require(backend.jnp(), backend.jnp().asarray(False), text, error=error.error)
+        return ()
+
+
+def _merged(step: Step, env: list[Any], jnp: Any) -> tuple[Any, Any]:
+    """The live input of a Merge and its number."""
+    value: Any = DEAD
+    index: Any = DEAD
+    for n, (place, guard) in reversed(list(enumerate(zip(step.inputs, step.choices or (), strict=True)))):
+        alive = traced(guard, env, jnp)
+        value = selected(alive, env[place], value, jnp)
+        index = selected(alive, np.int32(n), index, jnp)
+    return value, index
 
 
 def _cause(error: Exception) -> Exception | None:
     """What is shown as the cause of an op's error: nothing when a kernel itself refused its inputs."""
     return None if isinstance(error, (errors.OpError, CheckFailed)) else error
+
+
+def uninitialized(node: Operation) -> errors.OpError:
+    """The error of reading a variable that has no value."""
+    return errors.FailedPreconditionError(
+        None,
+        node,
+        f"Attempting to use uninitialized value {node.name}: run its initializer first "
+        "(tf.global_variables_initializer() initializes all)",
+    )
 
 
 def located(error: Exception, step: Step, env: list[Any]) -> Exception:

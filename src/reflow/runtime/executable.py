@@ -14,7 +14,8 @@ from reflow.base import errors
 from reflow.graph.node import Operation, Tensor
 from reflow.runtime import backend
 from reflow.runtime.compile import BAKED_LIMIT, Program
-from reflow.runtime.evaluate import evaluate
+from reflow.runtime.evaluate import evaluate, uninitialized
+from reflow.runtime.guards import BranchesDifferError
 from reflow.runtime.plan import Plan
 from reflow.runtime.policy import MAX_PROGRAMS, Estimate
 from reflow.runtime.segments import STATIC_FEED_LIMIT, Segment, as_key, cut, static_sources
@@ -113,6 +114,7 @@ class Runner:
         plan = executable.plan
         cells = {place: store.cell(name, node) for name, (place, node) in plan.slots.items()}
         self.needed = [(cells[place], node) for place, _, node in plan.needed]
+        self.maybe_needed = [cells[place] for place, _, _ in plan.maybe_needed]
         self.direct: dict[Any, Direct] = {}
         self.ready = False  # a variable that has a value keeps one
         self.store = store
@@ -131,11 +133,16 @@ class Runner:
         direct = self.direct.get(key)
         if direct is not None:
             return direct.run(self, arrays)
+        tier = self.tier
         if not self.ready:
             self._check_needed()
+            if not self.ready:  # some branch reads a variable without a value: XLA would compute both
+                tier = "interpret"
         programs = executable.programs.get(key)
-        if programs is None or self.tier != "auto":
-            programs = executable.compiled(key, arrays, self.tier) if self.tier != "interpret" else None
+        if tier == "interpret":
+            programs = None
+        elif programs is None or tier != "auto":
+            programs = executable.compiled(key, arrays, tier)
         if programs is None:
             env = executable.template.copy()
             if executable.writes:
@@ -154,7 +161,11 @@ class Runner:
                 if segment.host or not part.takes(env):
                     self._interpret(env, reads, writes, segment)
                 else:
-                    self._dispatch(env, reads, writes, part)
+                    try:
+                        self._dispatch(env, reads, writes, part)
+                    except BranchesDifferError:
+                        part.refused = True
+                        self._interpret(env, reads, writes, segment)
             if len(programs) == 1 and self.tier == "auto":
                 self._shorten(key, programs[0])
         return [own(env[i]) for i in self.fetched]
@@ -169,7 +180,7 @@ class Runner:
         for cell, node in self.needed:
             if cell.value is None:
                 raise uninitialized(node)
-        self.ready = True
+        self.ready = all(cell.value is not None for cell in self.maybe_needed)
 
     def _to_device(self, reads: Any) -> None:
         """Move what interpreted runs left as NumPy arrays to the device."""
@@ -264,16 +275,6 @@ class Direct:
 def _copied(arrays: list[Any]) -> list[Any]:
     """Fed arrays that the program may change while they are still in use, in a variable or on the device."""
     return [a.copy() if a.__class__ is np.ndarray else a for a in arrays]
-
-
-def uninitialized(node: Operation) -> errors.OpError:
-    """The error of reading a variable that has no value."""
-    return errors.FailedPreconditionError(
-        None,
-        node,
-        f"Attempting to use uninitialized value {node.name}: run its initializer first "
-        "(tf.global_variables_initializer() initializes all)",
-    )
 
 
 def own(value: Any) -> Any:

@@ -13,10 +13,11 @@ import numpy as np
 
 from reflow.base import errors
 from reflow.base.shape import as_shape
-from reflow.graph.branches import SWITCHES
+from reflow.graph.branches import MERGES, SWITCHES
 from reflow.graph.node import Operation, Tensor
 from reflow.graph.registry import Rule, rule
 from reflow.runtime.evaluate import Step, evaluate
+from reflow.runtime.guards import Guard, Guards, Places
 from reflow.runtime.store import slot_name, slot_node
 
 # Ops that take a slot whether or not it has content yet.
@@ -27,7 +28,6 @@ OPTIONAL_CONTENT = frozenset(
         "AssignVariableOp",
         "VarIsInitializedOp",
         "DestroyResourceOp",
-        *SWITCHES,
     )
 )
 FOLD_LIMIT = (
@@ -54,6 +54,7 @@ class Plan:
         self._fed = set(feeds)
         self._wanted = set(fetches)
         self._step_of: dict[Operation, int] = {}
+        self._guards = Guards(self._fed)
         nodes = self._needed_nodes(fetches, targets)
         for node in self._ordered(nodes):
             self._add(node)
@@ -65,7 +66,8 @@ class Plan:
         self.fetched = [self._place_fetch(t) for t in fetches]
         self._fold()
         self._link_slots()
-        self.needed = self._needed_slots()
+        self.needed = self._needed_slots(guarded=False)
+        self.maybe_needed = self._needed_slots(guarded=True)
         self.feed_places = [self.index[t] for t in feeds]
         self.size = len(self.index)
 
@@ -141,6 +143,7 @@ class Plan:
 
     def _add(self, node: Operation) -> None:
         own = rule(node.type)
+        guard = self._guards.add(node)
         if node.type == "Placeholder":
             raise _unfed(node)
         if own is None:
@@ -153,10 +156,12 @@ class Plan:
             self._place_slot(node)
         elif self._is_alias(node) and node.outputs[0] not in self._wanted:
             pass  # its users look at the variable itself
+        elif node.type in (*SWITCHES, *MERGES) and slot_node(node.outputs[0]) is not None:
+            pass  # so do those of a reference that passes through a conditional
         elif own.kernel is not None or own.xla is not None or own.host is not None:
-            self._add_step(node, own)
+            self._add_step(node, own, guard)
 
-    def _add_step(self, node: Operation, own: Rule) -> None:
+    def _add_step(self, node: Operation, own: Rule, guard: Guard) -> None:
         inputs = [self._place_input(t) for t in node.inputs]
         outputs: list[int] = []
         writes = [inputs[i] for i in own.updates]
@@ -172,9 +177,15 @@ class Plan:
         reads = tuple(i for i in dict.fromkeys(inputs) if i in slots and not optional)
         step = Step(node, own, tuple(inputs), tuple(outputs), own.host_only, reads, tuple(writes))
         step.declared = _declared_shape(node)
+        step.guard = self._places_of(guard)
+        if node.type in MERGES:
+            step.choices = tuple(self._places_of(self._guards.choice(t)) for t in node.inputs)
         lists = any(a.is_list for a in (node.definition.outputs if node.definition else ()))
         step.several = len(outputs) > 1 or (lists and bool(outputs))
         self._push(step, node)
+
+    def _places_of(self, guard: Guard) -> Places:
+        return tuple((self._place(tensor), wanted) for tensor, wanted in guard)
 
     def _add_snapshot(self, tensor: Tensor) -> None:
         """A fetched reference has the value that the run leaves in the variable.
@@ -239,7 +250,7 @@ class Plan:
         own = step.rule
         pure = own.kernel is not None and own.state is None and not own.updates and not step.reads
         stateful = step.node.definition is not None and step.node.definition.stateful
-        if not pure or stateful or not step.inputs:
+        if not pure or stateful or not step.inputs or step.node.type in (*SWITCHES, *MERGES):
             return False
         return all(i in self.constants and self.constants[i].size <= FOLD_LIMIT for i in step.inputs)
 
@@ -277,13 +288,16 @@ class Plan:
                     readers.setdefault(place, []).append(number)
             step.after.discard(number)
 
-    def _needed_slots(self) -> list[tuple[int, str, Operation]]:
-        """Slots that are read before the plan writes them."""
+    def _needed_slots(self, guarded: bool) -> list[tuple[int, str, Operation]]:
+        """Slots that are read before the plan writes them; or those of steps that may not run."""
         written: set[int] = set()
         first: dict[int, None] = {}
         for step in self.steps:
-            first.update(dict.fromkeys(i for i in step.reads if i not in written))
-            written.update(step.writes)
+            if bool(step.guard) == guarded:
+                places = (*step.reads, *step.writes) if guarded else step.reads
+                first.update(dict.fromkeys(i for i in places if i not in written))
+            if not step.guard:
+                written.update(step.writes)
         return [(place, name, node) for name, (place, node) in self.slots.items() if place in first]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.graph.branches import MERGES, SWITCHES
+from reflow.graph.branches import SWITCHES
 from reflow.graph.node import Operation
 from reflow.graph.registry import rule
 from reflow.runtime.evaluate import Step
@@ -34,7 +34,7 @@ class Segment:
         made: set[int] = set()
         inputs: dict[int, None] = {}
         for step in steps:
-            inputs.update(dict.fromkeys(i for i in step.inputs if i not in made and _wanted(i, step)))
+            inputs.update(dict.fromkeys(i for i in _looked_at(step) if i not in made and _wanted(i, step)))
             made.update(step.outputs)
         self.inputs = list(inputs)
         self.made = made
@@ -63,7 +63,13 @@ def _has_fixed_shape(owner: Operation) -> bool:
 
 def _wanted(place: int, step: Step) -> bool:
     """Whether a step needs what is at `place` (an Assign does not need the old value)."""
-    return step.host or place in step.reads or place not in step.writes
+    return step.host or bool(step.guard) or place in step.reads or place not in step.writes
+
+
+def _looked_at(step: Step) -> list[int]:
+    """The places of a step's inputs and conditions."""
+    guards = (step.guard, *(step.choices or ()))
+    return [*step.inputs, *(place for guard in guards for place, _ in guard)]
 
 
 def static_sources(plan: Plan) -> set[int]:
@@ -73,9 +79,7 @@ def static_sources(plan: Plan) -> set[int]:
     sources: dict[int, Sources] = {i: frozenset() for i in plan.constants}
     sources.update({i: frozenset((i,)) for i in plan.feed_places})
     static: set[int] = set()
-    conditional: set[int] = set()
     for step in plan.steps:
-        _mark_branches(step, conditional)
         step.host = step.host or _has_host_type(step)
         for position in [] if step.host else static_positions(step):
             shift = 1 if step.rule.state is not None and position >= 0 else 0
@@ -91,16 +95,6 @@ def static_sources(plan: Plan) -> set[int]:
     return static
 
 
-def _mark_branches(step: Step, conditional: set[int]) -> None:
-    """Steps between a Switch and its Merge run on the host, which skips those of the branch not taken."""
-    if step.node.type in MERGES:
-        return
-    step.conditional = any(i in conditional for i in step.inputs)
-    if step.conditional or step.node.type in SWITCHES:
-        step.host = True
-        conditional.update(step.outputs)
-
-
 def static_positions(step: Step) -> tuple[int, ...]:
     """The inputs that must be concrete; a generic gradient has those of the op it is of."""
     forward = step.node.attrs.get("forward")
@@ -111,8 +105,10 @@ def static_positions(step: Step) -> tuple[int, ...]:
 
 
 def _united(step: Step, sources: dict[int, Sources]) -> Sources:
-    if step.host or step.rule.state is not None:
+    if step.host or step.rule.state is not None or step.choices is not None:
         return None
+    if step.node.type in SWITCHES:  # a value passes through as it is, whichever side is alive
+        return sources.get(step.inputs[0])
     if step.node.type in SHAPE_ONLY:
         return frozenset()
     if step.reads:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reflow.graph.branches import SWITCHES
+from reflow.graph.branches import MERGES
 from reflow.graph.node import Operation, Tensor
 from reflow.graph.registry import rule
 
@@ -57,7 +57,10 @@ def slot_node(tensor: Tensor) -> Operation | None:
         own = rule(node.type)
         if own is not None and own.slot is not None:
             return node
-        source = None if node.type in SWITCHES else _passed_through(node)
+        if node.type in MERGES:
+            owners = {slot_node(t) for t in node.inputs}
+            return owners.pop() if len(owners) == 1 else None
+        source = _passed_through(node)
         if source is None:
             return None
         tensor = source
