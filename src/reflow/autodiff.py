@@ -317,7 +317,7 @@ def _zeros_of_output(tensor: Tensor) -> Tensor:
     pivot = emit("Identity", side)
     if tensor.dtype.name == "resource":
         with tensor.graph.control_dependencies([pivot]):
-            return _zeros_of_shape(emit("VariableShape", side), tensor.dtype.base_dtype)
+            return _zeros_of_shape(emit("VariableShape", side), dtypes.float32)
     shape = emit("Shape", side)
     with tensor.graph.control_dependencies([pivot]):
         return _zeros_of_shape(shape, tensor.dtype.base_dtype)

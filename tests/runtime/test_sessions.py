@@ -182,11 +182,6 @@ def test_callables(session: Any) -> None:
         call([1, 2], 1)
 
 
-def test_partial_runs_are_refused() -> None:
-    with tf.Session() as session, pytest.raises(tf.errors.UnimplementedError, match="one Session.run"):
-        session.partial_run("handle", [tf.constant(1)])
-
-
 def run_threads(work: Any, count: int) -> None:
     """`work(i)` in threads, all at once; raises the first error."""
     gate, failed = threading.Barrier(count), []

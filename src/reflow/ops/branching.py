@@ -53,8 +53,8 @@ def merge(inputs: Sequence[Any], name: str | None = None) -> Any:
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
     ...     off, on = switch(tf.constant(1), tf.constant(False))
-    ...     print(sess.run(merge([off, on])))
-    [1, 0]
+    ...     print(*sess.run(merge([off, on])))
+    1 0
     """
     if any(i is None for i in inputs):
         raise ValueError(f"At least one of the merge inputs is None: {inputs}")

@@ -28,7 +28,9 @@ class Program:
     shape stays come first: they are `donated`. `results` are the places of what it returns.
     """
 
-    def __init__(self, segment: Segment, known: dict[int, Any], size: int, varying: set[int]) -> None:
+    def __init__(
+        self, segment: Segment, known: dict[int, Any], size: int, varying: set[int], singles: set[int]
+    ) -> None:
         self.segment = segment
         self.known = {i: known[i] for i in segment.inputs if i in known}
         written = set(segment.writes)
@@ -38,6 +40,7 @@ class Program:
         self.results = segment.outputs + segment.writes
         self.checks: list[Check] = []  # of all traces: each shape of the arguments has its own
         self._size = size
+        self._singles = singles  # feeds of float32, cast here when they come as float64
         self._lock = threading.Lock()
         self.refused = False  # its branches have different shapes
         self.varying = [i for i in self.arguments if i in varying]
@@ -50,7 +53,7 @@ class Program:
         for place, value in self.known.items():
             env[place] = value
         for place, array in zip(self.arguments, arrays, strict=True):
-            env[place] = array
+            env[place] = array.astype(np.float32) if place in self._singles else array
         checks: list[Check] = []
         with scopes.checks.pushed(checks, what="check"), np.errstate(all="ignore"):
             trace(self.segment.steps, env, checks)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from reflow.base import errors
+from reflow.base import dtypes, errors
+from reflow.graph import scopes
 from reflow.graph.node import Operation, Tensor
 from reflow.runtime import backend
 from reflow.runtime.compile import BAKED_LIMIT, Program
@@ -34,6 +35,8 @@ class Executable:
         self.template: list[Any] = [None] * plan.size
         for place, value in plan.constants.items():
             self.template[place] = value
+        # The feeds of float32, which may come as float64: a program of one segment casts them itself.
+        self.singles = [n for n, t in enumerate(feeds) if t.dtype.base_dtype == dtypes.float32]
         self.device_template: list[Any] | None = None
         self.runs = 0
         self.estimates: dict[Any, Estimate] = {}
@@ -87,7 +90,8 @@ class Executable:
         for i in self.static:
             baked[i] = np.asarray(arrays[self.plan.feed_places.index(i)])
         varying = {i for s in self.segments if s.host for i in s.outputs}
-        parts = [s if s.host else Program(s, baked, self.plan.size, varying) for s in self.segments]
+        singles = {self.plan.feed_places[n] for n in self.singles}
+        parts = [s if s.host else Program(s, baked, self.plan.size, varying, singles) for s in self.segments]
         self.programs[key] = parts
         return parts
 
@@ -129,10 +133,14 @@ class Runner:
     def run(self, arrays: list[Any]) -> list[Any]:
         """Run the plan on fed arrays; returns the fetched values, the caller's own."""
         executable = self.executable
-        key = executable.key(arrays)
+        key = executable.key(arrays) if executable.static else tuple([a.shape for a in arrays])
         direct = self.direct.get(key)
         if direct is not None:
             return direct.run(self, arrays)
+        for n in executable.singles:
+            if arrays[n].dtype != np.float32:
+                with np.errstate(all="ignore"):
+                    arrays[n] = arrays[n].astype(np.float32)
         tier = self.tier
         if not self.ready:
             self._check_needed()
@@ -212,15 +220,22 @@ class Runner:
         if segment.host and not writes:
             with self.lock:  # while no other thread gives the buffers of the variables away
                 self._gather(env, reads, segment)
-            evaluate(segment.steps, env)
+            self._evaluate(env, segment)
             return
         with self.lock:
             self._gather(env, reads, segment)
-            evaluate(segment.steps, env)
+            self._evaluate(env, segment)
             if writes:
                 self.store.host_writes += 1
             for place, cell in writes:
                 cell.value = env[place]
+
+    def _evaluate(self, env: list[Any], segment: Segment) -> None:
+        if not segment.needs_store:
+            evaluate(segment.steps, env)
+            return
+        with scopes.stores.pushed(self.store):
+            evaluate(segment.steps, env)
 
     def _gather(self, env: list[Any], reads: Any, segment: Segment) -> None:
         for place, cell in reads:

@@ -11,6 +11,7 @@ from reflow.base import dtypes
 from reflow.graph.node import Operation, Tensor
 from reflow.runtime.evaluate import fits
 
+LEAVES = frozenset((Tensor, Operation))  # a flat list of these is its own key
 Rebuild = Callable[[list[Any]], Any]
 
 
@@ -154,14 +155,14 @@ class Feeder:
             None if self.dtype.name in ("resource", "variant") else np.dtype(self.dtype.as_numpy_dtype)
         )
         self.plain = self.numpy is not None and not self.text
+        # What a program casts itself, for less than NumPy does.
+        self.cast_later = np.dtype(np.float64) if self.numpy == np.float32 else None
         self.ints = tensor.shape.ints
         self.last: Any = None  # the shape that was fed last: steps feed one shape over and over
 
     def __call__(self, value: Any) -> Any:
-        if value.__class__ is not np.ndarray or value.dtype != self.numpy or self.text:
-            value = (
-                self._cast(value) if value.__class__ is np.ndarray and self.plain else self._converted(value)
-            )
+        if value.__class__ is not np.ndarray or value.dtype is not self.numpy or self.text:
+            value = self._array(value)
         ints = self.ints
         shape = value.shape
         if shape == self.last or ints is None:
@@ -174,10 +175,15 @@ class Feeder:
         self.last = shape
         return value
 
-    def _cast(self, value: np.ndarray) -> np.ndarray:
+    def _array(self, value: Any) -> Any:
+        if value.__class__ is not np.ndarray or not self.plain:
+            return self._converted(value)
+        if value.dtype is self.cast_later or value.dtype == self.numpy:
+            return value
+        return self.cast(value) if value.dtype.kind in "fiub" else self._converted(value)
+
+    def cast(self, value: np.ndarray) -> np.ndarray:
         """An array of another type; what does not fit a float becomes inf, silently, as in TensorFlow."""
-        if value.dtype.kind not in "fiub":
-            return self._converted(value)  # type: ignore[no-any-return]
         with np.errstate(all="ignore"):
             return value.astype(self.numpy)
 

@@ -178,6 +178,9 @@ class Plan:
         step = Step(node, own, tuple(inputs), tuple(outputs), own.host_only, reads, tuple(writes))
         step.declared = _declared_shape(node)
         step.guard = self._places_of(guard)
+        if guard:
+            owner_of = dict(self.slots.values())
+            step.owners = tuple(owner_of[place] for place in reads)
         if node.type in MERGES:
             step.choices = tuple(self._places_of(self._guards.choice(t)) for t in node.inputs)
         lists = any(a.is_list for a in (node.definition.outputs if node.definition else ()))
@@ -250,7 +253,9 @@ class Plan:
         own = step.rule
         pure = own.kernel is not None and own.state is None and not own.updates and not step.reads
         stateful = step.node.definition is not None and step.node.definition.stateful
-        if not pure or stateful or not step.inputs or step.node.type in (*SWITCHES, *MERGES):
+        if not pure or stateful or not step.inputs or step.guard or step.choices is not None:
+            return False
+        if step.node.type in SWITCHES:
             return False
         return all(i in self.constants and self.constants[i].size <= FOLD_LIMIT for i in step.inputs)
 
