@@ -5,7 +5,6 @@ from .table import Rows, given
 rows = Rows("decay")
 
 STEPS = (0, 1, 250, 1000, 1500)
-SELECTED = "Reflow selects one of two scalars where TensorFlow 1.15 branches"
 
 
 def decay(row, function, *args, **keywords):
@@ -28,10 +27,10 @@ decay("inverse_time", "inverse_time_decay", 1000, 0.5)
 decay("inverse_time_stairs", "inverse_time_decay", 400, 0.5, staircase=True)
 decay("polynomial", "polynomial_decay", 1000)
 decay("polynomial_root", "polynomial_decay", 1000, end_learning_rate=0.01, power=0.5)
-decay("polynomial_cycle", "polynomial_decay", 1000, cycle=True, nodes=SELECTED)
+decay("polynomial_cycle", "polynomial_decay", 1000, cycle=True)
 decay("cosine", "cosine_decay", 1000, alpha=0.2)
-decay("cosine_restarts", "cosine_decay_restarts", 200, m_mul=0.5, nodes=SELECTED)
-decay("cosine_restarts_even", "cosine_decay_restarts", 200, t_mul=1.0, nodes=SELECTED)
+decay("cosine_restarts", "cosine_decay_restarts", 200, m_mul=0.5)
+decay("cosine_restarts_even", "cosine_decay_restarts", 200, t_mul=1.0)
 decay("linear_cosine", "linear_cosine_decay", 1000, num_periods=2.5)
 decay("noisy_linear_cosine", "noisy_linear_cosine_decay", 1000, seed=3)
 
@@ -40,7 +39,6 @@ for each in (99, 100, 101, 200, 201):
         f"piecewise_constant_at_{each}",
         lambda tf, step: tf.train.piecewise_constant(step, [100, 200], [1.0, 0.5, 0.1]),
         step=given(each, "int64"),
-        nodes=SELECTED,
     )
 rows.error(
     "piecewise_constant_types",

@@ -97,14 +97,12 @@ case(
     b=f32(3, 2),
     rtol=1e-4,
 )
-WHICH_SIDE = "TensorFlow branches on an unknown shape, where Reflow has the op that takes both"
 case(
     "matrix_solve_ls",
     call("matrix_solve_ls"),
     a=f32(5, 2),
     b=f32(5, 1),
     rtol=1e-3,
-    unknown_nodes=WHICH_SIDE,
 )
 case(
     "matrix_solve_ls_regular",
@@ -112,7 +110,6 @@ case(
     a=f32(5, 2),
     b=f32(5, 1),
     rtol=1e-3,
-    unknown_nodes=WHICH_SIDE,
 )
 case(
     "matrix_solve_ls_slow",

@@ -92,7 +92,6 @@ case(
     call("nn.zero_fraction"),
     x=given([[0.0, 1.0, -0.0], [2.0, 0.0, 3.0]]),
     grad=False,
-    nodes="TensorFlow branches to count in int32 or in int64; Reflow chooses while building",
 )
 
 for each in ["argmax", "argmin"]:
@@ -161,20 +160,17 @@ case(
     x=f32(20),
     grad=False,
 )
-GUARDED = "TensorFlow makes its assertions, and drops a dimension of 1, in branches"
 case(
     "confusion_matrix",
     lambda tf, a, b: tf.confusion_matrix(a, b),
     a=i64(8, low=0, high=3),
     b=i64(8, low=0, high=3),
-    nodes=GUARDED,
 )
 case(
     "confusion_matrix_sized",
     lambda tf, a, b: tf.confusion_matrix(a, b, num_classes=4, dtype=tf.float32),
     a=i32(8, low=0, high=3),
     b=i32(8, low=0, high=3),
-    nodes=GUARDED,
 )
 case("reduce_join_norm", call("reduce_sum", axis=(0, 1)), x=spd(2, 2))
 

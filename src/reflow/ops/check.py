@@ -20,6 +20,7 @@ from reflow.graph.registry import op
 from reflow.ops import blocks
 from reflow.ops.control import no_op
 from reflow.ops.control_flow import cond
+from reflow.ops.slicing import strided_slice
 from reflow.ops.summarize import summarize as summary
 
 # TensorFlow's choice, without bfloat16, half and complex128.
@@ -443,11 +444,14 @@ def _differences(x: Any) -> Tensor:
     flat = blocks.reshape(x, [-1])
     if not is_numeric_tensor(flat):
         raise TypeError(f"Expected x to be numeric, instead found: {flat}")
+    short = emit("Less", blocks.size_of(flat), 2)
     steps = blocks.shape_of(flat) - 1
-    end = [1] + steps  # noqa: RUF005  (a tensor)
-    later = emit("StridedSlice", flat, [1], end, [1])
-    earlier = emit("StridedSlice", flat, [0], steps, [1])
-    return later - earlier  # type: ignore[no-any-return]
+
+    def differences() -> Tensor:
+        later = strided_slice(flat, [1], [1] + steps)  # noqa: RUF005  (a tensor)
+        return later - strided_slice(flat, [0], steps)
+
+    return cond(short, lambda: convert_to_tensor([], flat.dtype), differences)  # type: ignore[no-any-return]
 
 
 def _ordered(scope: str, compare: str, x: Any, name: str | None) -> Tensor:

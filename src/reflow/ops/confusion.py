@@ -15,15 +15,13 @@ from reflow.graph.registry import register
 from reflow.ops import blocks
 from reflow.ops.check import assert_less, assert_non_negative
 from reflow.ops.control import with_dependencies
+from reflow.ops.control_flow import cond
 from reflow.ops.elementwise import all_true, shown
 
 
 def _squeezed_if(condition: Any, x: Any) -> Any:
     """`x` without its last dimension if the condition holds in the run; it must be 1 then."""
-    shape = emit("Shape", x)
-    rank = blocks.size_of(shape)
-    kept = emit("Select", condition, rank - 1, rank)
-    return emit("Reshape", x, shape[:kept])
+    return cond(condition, lambda: blocks.squeeze(x, [-1]), lambda: x)
 
 
 def _may_squeeze(shape: TensorShape) -> bool:

@@ -13,6 +13,7 @@ from reflow.graph.graph import convert_to_tensor, emit, name_scope
 from reflow.graph.registry import op, register
 from reflow.ops import blocks
 from reflow.ops import matrix_shapes as mats
+from reflow.ops.control_flow import cond
 from reflow.ops.linalg import matmul
 
 NOT_INVERTIBLE = "Input matrix is not invertible."
@@ -326,9 +327,9 @@ def _underdetermined(matrix: Any, rhs: Any, regularizer: Any) -> Any:
 
 
 def _is_composite(matrix: Any, fast: bool) -> bool:
-    """Whether TensorFlow composes the solution of other ops, and we know the shape that decides on which."""
+    """Whether TensorFlow composes the solution of other ops."""
     dims = matrix.shape
-    if not fast or dims.ndims is None or not dims[-2:].is_fully_defined():
+    if not fast:
         return False
     if not dims.is_fully_defined():
         return True
@@ -368,11 +369,17 @@ def _least_squares_gradient(op: Any, grad: Any) -> list[Any]:
         raise ValueError("Gradient not defined for fast=False")
     size = op.inputs[0].shape[-2:]
     if not size.is_fully_defined():
-        raise NotImplementedError(
-            f"The gradient of {op.name} (MatrixSolveLs) needs the static shape of its matrices"
-        )
+        tall, wide = _overdetermined_gradient, _underdetermined_gradient
+        found = cond(_is_tall(op.inputs[0]), lambda: tall(op, grad)[:2], lambda: wide(op, grad)[:2])
+        return [*found, None]
     rows, columns = size.as_list()
     return (_overdetermined_gradient if rows >= columns else _underdetermined_gradient)(op, grad)
+
+
+def _is_tall(matrix: Any) -> Any:
+    """Whether matrices turn out to have at least as many rows as columns."""
+    sizes = blocks.shape_of(matrix)[-2:]
+    return sizes[-2] >= sizes[-1]
 
 
 def _overdetermined_gradient(op: Any, grad: Any) -> list[Any]:
@@ -424,7 +431,14 @@ def matrix_solve_ls(
     if not _is_composite(matrix, fast):
         return emit("MatrixSolveLs", matrix, rhs, l2_regularizer, fast=fast, name=name)
     with name_scope(name, "matrix_solve_ls", [matrix, rhs, l2_regularizer]):
-        rows, columns = matrix.shape.as_list()[-2:]
+        size = matrix.shape[-2:]
+        if not size.is_fully_defined():
+            return cond(
+                _is_tall(matrix),
+                lambda: _overdetermined(matrix, rhs, l2_regularizer),
+                lambda: _underdetermined(matrix, rhs, l2_regularizer),
+            )
+        rows, columns = size.as_list()
         return (_overdetermined if rows >= columns else _underdetermined)(matrix, rhs, l2_regularizer)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from reflow.base import dtypes
 from reflow.graph.graph import constant, convert_to_tensor, emit, name_scope
 from reflow.ops import blocks
+from reflow.ops.control_flow import cond
 from reflow.ops.deprecation import renamed
 from reflow.ops.linalg_decompositions import svd
 
@@ -362,10 +363,11 @@ def zero_fraction(value: Any, name: str | None = None) -> Any:
     with name_scope(name, "zero_fraction", [value]):
         value = convert_to_tensor(value, name="value")
         size = blocks.size_of(value, dtypes.int64)
-        known = value.shape.num_elements()
-        small = known is not None and known <= INT32_MAX
-        counted = _nonzero_count(value, dtypes.int32 if small else dtypes.int64)
-        nonzero = blocks.cast(counted, dtypes.int64)
+        nonzero = cond(
+            size <= INT32_MAX,
+            lambda: blocks.cast(_nonzero_count(value, dtypes.int32), dtypes.int64),
+            lambda: _nonzero_count(value, dtypes.int64),
+        )
         with name_scope("counts_to_fraction"):
             zero = blocks.cast(size - nonzero, dtypes.float32)
             fraction = zero / blocks.cast(size, dtypes.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class Segment:
             inputs.update(dict.fromkeys(i for i in _looked_at(step) if i not in made and _wanted(i, step)))
             made.update(step.outputs)
         self.inputs = list(inputs)
+        self.needs_store = host and any(_needs_store(s.node) for s in steps)
         self.made = made
         self.slots = [i for i in self.inputs if i in plan.slot_places]
         self.outputs: list[int] = []
@@ -44,6 +46,19 @@ class Segment:
     def keep(self, later: set[int]) -> None:
         """Note which of its results are needed after it."""
         self.outputs = sorted(i for i in self.made if i in later and i not in self.writes)
+
+
+def _needs_store(node: Operation) -> bool:
+    """Whether a node's kernel looks at the session: to call a function, or to find an iterator."""
+    types = [t.dtype.base_dtype.name for t in (*node.inputs, *node.outputs)]
+    return (
+        "resource" in types
+        or "variant" in types
+        or any(
+            a.type in ("func", "list(func)")
+            for a in (node.definition.attrs.values() if node.definition else ())
+        )
+    )
 
 
 def _resized(plan: Plan, steps: list[Step]) -> set[int]:
@@ -80,7 +95,7 @@ def static_sources(plan: Plan) -> set[int]:
     sources.update({i: frozenset((i,)) for i in plan.feed_places})
     static: set[int] = set()
     for step in plan.steps:
-        step.host = step.host or _has_host_type(step)
+        step.host = step.host or _has_host_type(step, plan.constants)
         for position in [] if step.host else static_positions(step):
             shift = 1 if step.rule.state is not None and position >= 0 else 0
             if not -len(step.inputs) <= position + shift < len(step.inputs):
@@ -122,8 +137,11 @@ def _united(step: Step, sources: dict[int, Sources]) -> Sources:
     return result
 
 
-def _has_host_type(step: Step) -> bool:
-    tensors = [*step.node.outputs, *step.node.inputs]
+def _has_host_type(step: Step, constants: Container[int]) -> bool:
+    inputs = list(step.node.inputs)
+    if step.node.type == "Assert":  # its message may hold texts, if they are known
+        inputs = [t for t, i in zip(inputs, step.inputs, strict=True) if i not in constants]
+    tensors = [*step.node.outputs, *inputs]
     variables = step.rule.updates or step.reads
     names = {t.dtype.base_dtype.name for t in tensors if not (variables and t.dtype.name == "resource")}
     return bool(names & HOST_TYPES)
@@ -136,18 +154,21 @@ def absorb(plan: Plan) -> None:
     The indices of a sparse update, say, pass a Reshape on their way from a feed to the host's Unique.
     """
     producer = {i: step for step in plan.steps for i in step.outputs}
-    wanted = {i for step in plan.steps if step.host for i in step.inputs}
-    before_host: set[int] = set()
-    for step in reversed(plan.steps):
-        if step.host or any(i in wanted for i in step.outputs):
-            wanted.update(step.inputs)
-            before_host.add(id(step))
+    able: set[int] = set()  # could run on the host before any XLA segment
     for step in plan.steps:
-        if step.host or id(step) not in before_host or step.writes or step.rule.kernel is None:
-            continue
-        if any(i in plan.slot_places for i in step.inputs) or not _is_small(step):
-            continue
-        step.host = all(i not in producer or producer[i].host for i in step.inputs)
+        before = [producer[i] for i in step.inputs if i in producer]
+        if _absorbable(plan, step) and all(p.host or id(p) in able for p in before):
+            able.add(id(step))
+    wanted: set[int] = set()
+    for step in reversed(plan.steps):  # only if what they make goes to the host's own steps
+        if step.host or (id(step) in able and not wanted.isdisjoint(step.outputs)):
+            step.host = True
+            wanted.update(step.inputs)
+
+
+def _absorbable(plan: Plan, step: Step) -> bool:
+    pure = not step.host and not step.writes and step.rule.kernel is not None
+    return pure and plan.slot_places.isdisjoint(step.inputs) and _is_small(step)
 
 
 def _is_small(step: Step) -> bool:

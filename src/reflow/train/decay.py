@@ -1,32 +1,22 @@
-"""Learning rates that depend on the step. Each function makes one scalar, computed anew in each run.
-
-Where TensorFlow branches on a value of the step, both values are computed here and one is selected: they are
-scalars, and a branch would cost more than either.
-"""
+"""Learning rates that depend on the step. Each function makes one scalar, computed anew in each run."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from reflow.base import dtypes
 from reflow.graph.graph import (
     Tensor,
     constant,
-    constant_value,
-    control_dependencies,
     convert_to_tensor,
-    emit,
     name_scope,
 )
 from reflow.ops.arithmetic import add, divide, minimum, multiply, pow  # noqa: A004
-from reflow.ops.blocks import reduce
+from reflow.ops.case import case
 from reflow.ops.casting import cast
-from reflow.ops.check import Assert
-from reflow.ops.comparison import equal, less_equal
+from reflow.ops.comparison import equal
+from reflow.ops.control_flow import cond
 from reflow.ops.math import ceil, exp, floor, log, negative, sqrt
 from reflow.ops.random import random_normal
 from reflow.ops.trigonometry import cos
@@ -34,11 +24,6 @@ from reflow.ops.trigonometry import cos
 
 def _rate(learning_rate: Any) -> Tensor:
     return convert_to_tensor(learning_rate, name="initial_learning_rate")
-
-
-def _select(condition: Tensor, chosen: Sequence[Any], other: Sequence[Any]) -> list[Tensor]:
-    """One of two lists of scalars, under the names of the results of TensorFlow's `cond`."""
-    return [emit("Select", condition, a, b, name="Merge") for a, b in zip(chosen, other, strict=True)]
 
 
 def exponential_decay(
@@ -161,11 +146,7 @@ def polynomial_decay(
 
 def _cycles(step: Tensor, decay_steps: Any) -> Tensor:
     """In which run through `decay_steps` a step is, counted from 1."""
-    first = equal(step, 0)
-    with name_scope("cond"):
-        one = constant(1.0, step.dtype)
-        (cycles,) = _select(first, [one], [ceil(step / decay_steps)])
-    return cycles
+    return cond(equal(step, 0), lambda: 1.0, lambda: ceil(step / decay_steps))  # type: ignore[no-any-return]
 
 
 def _half_cosine(fraction: Any) -> Tensor:
@@ -241,15 +222,17 @@ def cosine_decay_restarts(
 
 def _restarts(passed: Tensor, longer: Tensor) -> list[Tensor]:
     """How many falls are done, and which part of the present one; `passed` is in lengths of the first."""
-    even = equal(longer, 1.0)
-    with name_scope("cond"):
+
+    def even() -> tuple[Tensor, Tensor]:
         count = floor(passed)
-        rest = passed - count
-        ratio = 1.0 - longer
-        power = floor(log(1.0 - passed * ratio) / log(longer))
+        return count, passed - count
+
+    def growing() -> tuple[Tensor, Tensor]:
+        power = floor(log(1.0 - passed * (1.0 - longer)) / log(longer))
         total = (1.0 - longer**power) / (1.0 - longer)
-        part = (passed - total) / longer**power
-        return _select(even, [count, rest], [power, part])
+        return power, (passed - total) / longer**power
+
+    return cond(equal(longer, 1.0), even, growing)  # type: ignore[no-any-return]
 
 
 def linear_cosine_decay(
@@ -357,11 +340,11 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = 
         raise ValueError("The length of boundaries should be 1 less than the length of values")
     with name_scope(name or "PiecewiseConstant"):
         first, last = step <= limits[0], step > limits[-1]
-        cases = [(first, levels[0]), (last, levels[-1])]
+        cases = [(first, lambda: levels[0]), (last, lambda: levels[-1])]
         for low, high, level in zip(limits[:-1], limits[1:], levels[1:-1], strict=True):
             above = step > low
-            cases.append((above & (step <= high), level))
-        return _case(cases, levels[0], _increase(limits))
+            cases.append((above & (step <= high), lambda level=level: level))
+        return case(cases, lambda: levels[0], exclusive=True)
 
 
 def _as_type_of(step: Tensor, boundary: Tensor) -> Tensor:
@@ -371,35 +354,3 @@ def _as_type_of(step: Tensor, boundary: Tensor) -> Tensor:
     if own == dtypes.int32 and wanted == dtypes.int64:
         return cast(boundary, wanted)  # type: ignore[no-any-return]
     raise ValueError(f"Boundaries ({own}) must have the same dtype as x ({wanted}).")
-
-
-def _increase(limits: list[Tensor]) -> bool:
-    """Whether boundaries are known to increase."""
-    known = [constant_value(limit) for limit in limits]
-    return all(k is not None for k in known) and bool(np.all(np.diff(np.array(known).ravel()) > 0))
-
-
-def _case(cases: list[tuple[Tensor, Tensor]], default: Tensor, exclusive: bool) -> Tensor:
-    """The value of the first condition that holds. Unless known to, they are checked to be exclusive."""
-    with name_scope("case"):
-        at_most_one = _at_most_one([condition for condition, _ in cases])
-        with control_dependencies([] if exclusive else [at_most_one]):
-            return _first_case(cases, default)
-
-
-def _first_case(cases: list[tuple[Tensor, Tensor]], default: Tensor) -> Tensor:
-    if not cases:
-        return default
-    (condition, value), *rest = cases
-    with name_scope("cond"):
-        (chosen,) = _select(condition, [value], [_first_case(rest, default)])
-        return chosen
-
-
-def _at_most_one(conditions: list[Tensor]) -> Any:
-    packed = emit("Pack", conditions, axis=0, name="preds_c")
-    count = reduce("Sum", cast(packed, dtypes.int32), name="num_true_conds")
-    fits = less_equal(count, constant(1, name="n_true_conds"))
-    names = ", ".join(c.name for c in conditions)
-    message = f"Input error: exclusive=True: more than 1 conditions ({names}) evaluated as True:"
-    return Assert(fits, [message, packed], summarize=len(conditions))
