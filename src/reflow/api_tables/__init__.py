@@ -17,7 +17,8 @@ Adding a name is one line, or one word in a line. The grammar, by example::
 - `-` stands for no module but those of the header.
 
 The order of sections and lines does not matter; a name may stand in several lines, but only for one object.
-Nothing is imported before a name is used. `ALIASES` has modules that are other modules under a second name.
+Nothing is imported before a name is used. `ALIASES` has modules that are other modules under a second name,
+`RENAMED` names that programs still use although TensorFlow 1.x took them away.
 
 The text is split by area: `core` (types, graph, session), `ops`, `model` (variables and training), `platform`,
 `contrib`, and one file for each larger room.
@@ -36,6 +37,7 @@ from reflow.api_tables import (
     records,
     sparse,
     summary,
+    training_rooms,
 )
 
 TABLES = (
@@ -51,6 +53,7 @@ TABLES = (
     files.TABLE,
     nets.TABLE,
     image.TABLE,
+    training_rooms.TABLE,
 )
 
 ALIASES = """
@@ -64,3 +67,5 @@ python.platform.googletest = test
 python.platform.test = test
 python.framework.errors_impl = python.framework.errors
 """
+
+RENAMED = summary.RENAMED
