@@ -35,7 +35,7 @@ ALLOWED = {
     "api_tables": (),
     "api": ("api_tables",),
     "install": ("api",),
-    "cli": ("base", "graph", "platform", "install", "api"),
+    "cli": ("base", "graph", "platform", "runtime", "summary", "install", "api"),
     "__main__": ("cli",),
     "": ("api", "install"),
 }

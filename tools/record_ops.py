@@ -61,7 +61,7 @@ def second_order(built, found):
     try:
         with built.graph.as_default():
             tf.gradients([g for g in found if g is not None], built.sources())
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, NotImplementedError) as error:
         return {"no_second": str(error)}
     return {}
 

@@ -200,9 +200,18 @@ def tensorflow_names() -> frozenset[str]:
     return frozenset(names)
 
 
+@functools.cache
+def renamed() -> Mapping[str, str]:
+    """Names that TensorFlow 1.x took away -> those to use in their place."""
+    pairs = (line.split("=") for line in api_tables.RENAMED.splitlines() if line.strip())
+    return {old.strip(): new.strip() for old, new in pairs}
+
+
 def _hint(room: str, name: str) -> str:
     """What to add to "no such name": whether TensorFlow has it, and the nearest names that exist."""
     dotted = f"{room}.{name}" if room else name
+    if dotted in renamed():
+        return f"; TensorFlow 1.0 renamed it: use tf.{renamed()[dotted]}"
     known = dotted in tensorflow_names() or any(n.startswith(dotted + ".") for n in tensorflow_names())
     nearest = difflib.get_close_matches(name, public_names(room), n=4, cutoff=0.7)
     if known:

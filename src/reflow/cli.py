@@ -1,7 +1,9 @@
 """The `reflow` command.
 
-reflow run [--graph-json FILE] SCRIPT [ARG ...]     run a TensorFlow 1 program
-reflow run [--graph-json FILE] -m MODULE [ARG ...]  the same for a module
+reflow run [--graph-json FILE] [--check-numerics] SCRIPT [ARG ...]     run a TensorFlow 1 program
+reflow run [--graph-json FILE] [--check-numerics] -m MODULE [ARG ...]  the same for a module
+reflow board [--port PORT] DIR                      TensorBoard for a log folder
+reflow runs DIR                                     a table of the runs in a log folder
 reflow info                                         versions and devices
 reflow --version
 """
@@ -26,18 +28,25 @@ from typing import Any
 from reflow.graph import scopes
 from reflow.install import install
 from reflow.platform import versions
+from reflow.runtime import tracing
+from reflow.summary import board, experiment
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
-RUN_USAGE = "reflow run [-h] [--graph-json FILE] (SCRIPT | -m MODULE) [ARG ...]"
+RUN_USAGE = "reflow run [-h] [--graph-json FILE] [--check-numerics] (SCRIPT | -m MODULE) [ARG ...]"
 _RUNNER_FILES = (__file__, "<frozen runpy>", runpy.__file__)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="reflow", description="TensorFlow 1 programs, compiled by XLA.")
     parser.add_argument("--version", action="version", version=f"reflow {versions.REFLOW_VERSION}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,info}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,board,runs,info}")
     commands.add_parser("run", help="run a TensorFlow 1 program", add_help=False)
+    board = commands.add_parser("board", help="show a log folder in TensorBoard, on localhost")
+    board.add_argument("--port", type=int, help="6006 or the next that is free by default")
+    runs = commands.add_parser("runs", help="compare the runs in a log folder: settings, step, last values")
+    for command in (board, runs):
+        command.add_argument("dir", metavar="DIR", help="the log folder")
     commands.add_parser("info", help="show versions and devices")
     return parser
 
@@ -50,6 +59,11 @@ def _run_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--graph-json", metavar="FILE", help="at the end, write the default graph's nodes to FILE"
+    )
+    parser.add_argument(
+        "--check-numerics",
+        action="store_true",
+        help="stop at the first node that makes a NaN or an infinity (every node runs in NumPy: slow)",
     )
     parser.add_argument("-m", dest="module", metavar="MODULE", help="run a module instead of a script")
     parser.add_argument("script", nargs="?", metavar="SCRIPT", help="the program's file")
@@ -78,8 +92,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["run"]:
         return _run(words[1:])
-    _parser().parse_args(words)
-    return _info()
+    options = _parser().parse_args(words)
+    if options.command == "info":
+        return _info()
+    if not os.path.isdir(options.dir):
+        print(f"reflow {options.command}: no such folder: {options.dir}", file=sys.stderr)
+        return USAGE_ERROR
+    return _board(options) if options.command == "board" else _runs(options)
 
 
 # reflow run
@@ -99,6 +118,8 @@ def _run(words: list[str]) -> int:
         os.path.abspath(options.graph_json) if options.graph_json else None
     )  # the program may change folder
     install()
+    if options.check_numerics:
+        scopes.process.observer = tracing.refuse_not_finite
     try:
         return _status(options, arguments)
     finally:
@@ -206,6 +227,24 @@ def _replaced(path: str) -> Iterator[Any]:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+# reflow board, reflow runs
+
+
+def _board(options: argparse.Namespace) -> int:
+    return board.server(options.dir, options.port).main() or 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    found = experiment.runs(options.dir)
+    if not found:
+        print(f"reflow runs: no scalars or settings in {options.dir}", file=sys.stderr)
+        return 1
+    Console().print(experiment.runs_table(found))
+    return 0
 
 
 # reflow info

@@ -586,7 +586,7 @@ error(
     x=f32(1, 3, 3, 2),
     w=f32(2, 2, 3, 1),
     raises="ValueError",
-    match="Dimensions must be equal",
+    match="Depth of input",
 )
 error(
     "conv2d_rank",

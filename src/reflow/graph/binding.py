@@ -106,7 +106,7 @@ class Binding:
             if wanted is None:
                 raise
             raise self._mismatch(argument, value, wanted, error) from None
-        if tensor.graph is not self.graph:
+        if tensor.graph is not self.graph and not self.graph.building_function:
             raise ValueError(
                 f"{tensor} must be from the same graph as the other inputs of {self.definition.name}."
             )
@@ -206,6 +206,11 @@ def attr_value(value: Any, attribute: Attribute, op_type: str) -> Any:
     except (TypeError, ValueError) as error:
         raise TypeError(f"Attribute '{attribute.name}' of '{op_type}' Op: {error}") from None
     _check_allowed(attribute, result, f"attr '{attribute.name}' of '{op_type}' Op")
+    if kind == "int" and attribute.minimum is not None and result < attribute.minimum:
+        raise ValueError(
+            f"Attr '{attribute.name}' of '{op_type}' Op passed {result} less than minimum "
+            f"{attribute.minimum}."
+        )
     return result
 
 

@@ -25,6 +25,42 @@ class Check:
     node: Any = None
 
 
+@dataclass
+class Commit:
+    """Whether what a step of an XLA segment writes is to count; `heeded` by its kernel, or by a select."""
+
+    condition: Any
+    padded: bool = False  # some of its indices may stand for no row
+    heeded: bool = False
+
+
+def committed(xp: Any, indices: Any, limit: int) -> Any:
+    """The rows for a scatter into a variable of `limit` rows: all out of range when the step is not to count.
+
+    XLA drops what is scattered there, so a step that fails has no effect, and no copy of the variable is
+    needed to restore it from.
+    """
+    commit = scopes.commits.top
+    if commit is None or xp is np:
+        return indices
+    counts = commit.condition if not commit.padded else commit.condition & ~absent(xp, indices)
+    commit.heeded = True
+    return xp.where(counts, indices, xp.asarray(limit, indices.dtype))
+
+
+def no_row(dtype: Any) -> Any:
+    """The index that stands for no row."""
+    return np.iinfo(dtype).min
+
+
+def absent(xp: Any, indices: Any) -> Any:
+    """Which indices stand for no row; none but in a step whose indices are padded."""
+    commit = scopes.commits.top
+    if commit is None or not commit.padded or xp is np:
+        return np.zeros((), bool)
+    return indices == no_row(indices.dtype)
+
+
 class CheckFailed(Exception):
     """A kernel refused its inputs; the interpreter adds the node and raises the error class."""
 

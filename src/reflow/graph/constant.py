@@ -359,6 +359,9 @@ for _type in (
     "Transpose",
     "Slice",
     "Tile",
+    "RealDiv",
+    "Floor",
+    "Round",
 ):
     FOLDED[_type] = (True, _by_kernel)
 

@@ -50,8 +50,11 @@ def reset_default_graph() -> None:
 def graph_of(values: Iterable[Any]) -> Graph:
     """The graph of the first tensor among `values`, else the default graph.
 
-    ValueError when tensors' graphs differ.
+    ValueError when tensors' graphs differ. The body of a function that is being traced takes all of them.
     """
+    body = scopes.function_graph()
+    if body is not None:
+        return body  # type: ignore[no-any-return]
     found, first = None, None
     for value in values:
         if isinstance(value, (list, tuple)):

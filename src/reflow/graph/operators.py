@@ -1,6 +1,6 @@
 """Python's operators and slicing, for whatever stands for a tensor in a graph (tensors and variables).
 
-The mixin reaches the ops by name through `self.graph.emit`, so this file, like the rest of `graph/`, knows
+The mixin reaches the ops by name through `self._home.emit`, so this file, like the rest of `graph/`, knows
 no op family.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from reflow.base import dtypes
 from reflow.base.shape import Dimension
+from reflow.graph import scopes
 from reflow.graph.registry import helper
 
 # An integer divided by an integer is a float (PEP 238); small integers need no float64.
@@ -35,11 +36,16 @@ class Operators:
     graph: Any
     dtype: Any
 
+    @property
+    def _home(self) -> Any:
+        """The graph that an operator adds to: this tensor's, or the body of a function being traced."""
+        return scopes.function_graph() or self.graph
+
     def _binary(self, op_type: str, name: str, other: Any) -> Any:
         """`self <op> other`; a Python value takes this tensor's type if it fits it."""
         if getattr(other, "_is_sparse", False):
             return NotImplemented
-        graph = self.graph
+        graph = self._home
         with graph.name_scope(name) as scope:
             left = graph.convert(self)
             right = graph.convert(other, preferred_dtype=left.dtype.base_dtype, name="y")
@@ -47,14 +53,14 @@ class Operators:
 
     def _reflected(self, op_type: str, name: str, other: Any) -> Any:
         """`other <op> self`; `other` must be of this tensor's type."""
-        graph = self.graph
+        graph = self._home
         with graph.name_scope(name) as scope:
             right = graph.convert(self)
             left = graph.convert(other, dtype=right.dtype.base_dtype, name="x")
             return graph.emit(op_type, left, right, name=scope)
 
     def _compared(self, op_type: str, other: Any) -> Any:
-        return self.graph.emit(op_type, self, other)
+        return self._home.emit(op_type, self, other)
 
     def __add__(self, other: Any) -> Any:
         return self._binary(_addition(self), "add", other)
@@ -105,32 +111,32 @@ class Operators:
         return self._reflected("LogicalOr", "or", other)
 
     def __xor__(self, other: Any) -> Any:
-        with self.graph.name_scope("xor") as scope:
+        with self._home.name_scope("xor") as scope:
             return _exclusive_or(
-                self.graph, self, self.graph.convert(other, dtype=dtypes.bool, name="y"), scope
+                self._home, self, self._home.convert(other, dtype=dtypes.bool, name="y"), scope
             )
 
     def __rxor__(self, other: Any) -> Any:
-        with self.graph.name_scope("xor") as scope:
+        with self._home.name_scope("xor") as scope:
             return _exclusive_or(
-                self.graph, self.graph.convert(other, dtype=dtypes.bool, name="x"), self, scope
+                self._home, self._home.convert(other, dtype=dtypes.bool, name="x"), self, scope
             )
 
     def __matmul__(self, other: Any) -> Any:
-        return _matmul(self.graph, self, other, reflected=False)
+        return _matmul(self._home, self, other, reflected=False)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return _matmul(self.graph, self, other, reflected=True)
+        return _matmul(self._home, self, other, reflected=True)
 
     def __truediv__(self, other: Any) -> Any:
-        graph = self.graph
+        graph = self._home
         with graph.name_scope("truediv") as scope:
             left = graph.convert(self)
             right = graph.convert(other, preferred_dtype=left.dtype.base_dtype, name="y")
             return true_divide(graph, left, right, scope)
 
     def __rtruediv__(self, other: Any) -> Any:
-        graph = self.graph
+        graph = self._home
         with graph.name_scope("truediv") as scope:
             right = graph.convert(self)
             left = graph.convert(other, dtype=right.dtype.base_dtype, name="x")
@@ -139,19 +145,19 @@ class Operators:
     __div__, __rdiv__ = __truediv__, __rtruediv__
 
     def __neg__(self) -> Any:
-        return self.graph.emit("Neg", self)
+        return self._home.emit("Neg", self)
 
     def __pos__(self) -> Any:
         return self
 
     def __abs__(self) -> Any:
-        tensor = self.graph.convert(self)
+        tensor = self._home.convert(self)
         if tensor.dtype.is_complex:
-            return self.graph.emit("ComplexAbs", tensor, Tout=tensor.dtype.real_dtype, name="Abs")
-        return self.graph.emit("Abs", tensor)
+            return self._home.emit("ComplexAbs", tensor, Tout=tensor.dtype.real_dtype, name="Abs")
+        return self._home.emit("Abs", tensor)
 
     def __invert__(self) -> Any:
-        return self.graph.emit("LogicalNot", self)
+        return self._home.emit("LogicalNot", self)
 
     def __lt__(self, other: Any) -> Any:
         return self._compared("Less", other)
@@ -175,7 +181,7 @@ class Operators:
     __hash__ = object.__hash__
 
     def __getitem__(self, key: Any) -> Any:
-        return slice_tensor(self.graph, self.graph.convert(self), key)
+        return slice_tensor(self._home, self._home.convert(self), key)
 
 
 def _addition(value: Any) -> str:

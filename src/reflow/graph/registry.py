@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, TypeVar
 
+import numpy as np
+
 from reflow.base import dtypes
 
-CATALOGUES = ("catalogue.json", "own_ops.json")  # TensorFlow's ops; the few that are Reflow's own
+CATALOGUES = ("catalogue.json", "own_ops.json")  # TensorFlow's ops; Reflow's own, and some of tf.contrib
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,6 +86,8 @@ def _attribute(row: Mapping[str, Any]) -> Attribute:
             default = dtypes.as_dtype(default)
         elif default is not None:
             default = [dtypes.as_dtype(t) for t in default]
+    elif kind == "tensor" and default is not None:
+        default = np.array(default["value"], default["dtype"]).reshape(default["shape"])
     elif allowed:
         allowed = tuple(allowed)
     return Attribute(row["name"], kind, "default" in row, default, allowed, row.get("minimum"))
@@ -150,6 +154,7 @@ class Rule:
     kernel: Callable[..., Any] | None = None
     xla: Callable[..., Any] | None = None
     host: Callable[..., Any] | None = None
+    padded: Callable[..., Any] | None = None  # in XLA, with results that are too long: see runtime/padded.py
     gradient: Callable[..., Any] | None = GENERIC
     static: tuple[int, ...] = ()
     updates: tuple[int, ...] = ()

@@ -50,6 +50,7 @@ class Process:
         self.conversions: list[tuple[int, Any, Callable[..., Any]]] = []
         self.user_ops: dict[str, Any] = {}  # ops that a program defines: py_func tokens, custom gradients
         self.resource_variables = False  # tf.enable_resource_variables
+        self.observer: Callable[..., None] | None = None  # told of each node that runs: see runtime/tracing
         self.jax: Any = None  # the compiler, once imported
         self.counter = 0
 
@@ -62,6 +63,14 @@ class Process:
 
 _lock = threading.Lock()
 graphs: Stack[Any] = Stack()
+stores: Stack[Any] = Stack()  # the state of the session that runs a host segment, for ops that hold functions
 sessions: Stack[Any] = Stack()
 checks: Stack[Any] = Stack()  # collectors of the checks made while an XLA segment is traced
+commits: Stack[Any] = Stack()  # there too: whether what the step being traced writes is to count
 process = Process()
+
+
+def function_graph() -> Any:
+    """The body of the function that this thread is tracing, to which every new node goes; else None."""
+    top = graphs.top
+    return top if top is not None and top.building_function else None

@@ -183,7 +183,7 @@ def embedding_lookup(
     ...     print(sess.run(tf.nn.embedding_lookup(rows, [1])))
     [[3. 4.]]
     """
-    parts = _parts(params)
+    parts = partitions(params)
     with name_scope(name, "embedding_lookup", [*parts, ids]) as scope:
         if not any(hasattr(p, "sparse_read") for p in parts):
             parts = [convert_to_tensor(p, name=f"params_{i}") for i, p in enumerate(parts)]
@@ -196,7 +196,9 @@ def embedding_lookup(
         return _clipped(_partitioned_lookup(parts, ids, partition_strategy, scope), ids, max_norm)
 
 
-def _parts(params: Any) -> list[Any]:
+def partitions(params: Any) -> list[Any]:
+    """What a lookup takes as the parts of a matrix: its own variables for a partitioned one. ValueError when
+    there is none."""
     if params is None:
         raise ValueError("params must be specified")
     if isinstance(params, (list, tuple)) and not params:

@@ -186,3 +186,15 @@ def hash64(data: bytes) -> int:
     if data[whole:]:
         h = (h ^ _word(data, whole)) * _MURMUR & _ALL
     return _mix(_mix(h) * _MURMUR & _ALL)
+
+
+def joined_fingerprint(one: int, other: int) -> int:
+    """TensorFlow's FingerprintCat64: a fingerprint of two, which depends on their order.
+
+    >>> joined_fingerprint(1, 2) == joined_fingerprint(2, 1)
+    False
+    """
+    h = one ^ _MURMUR
+    h ^= _mix(other * _MURMUR & _ALL) * _MURMUR & _ALL
+    h = h * _MURMUR & _ALL
+    return _mix(_mix(h) * _MURMUR & _ALL)

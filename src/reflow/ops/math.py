@@ -13,6 +13,7 @@ from reflow.graph.registry import op, register
 from reflow.ops import blocks
 from reflow.ops.elementwise import conj_of
 from reflow.ops.families import unary
+from reflow.ops.sparse_values import of_sparse_too
 
 NONE = (None,)
 
@@ -44,6 +45,7 @@ def _as_complex(real: Any) -> Any:
     return emit("Complex", real, zero, Tout=dtypes.complex128 if wide else dtypes.complex64)
 
 
+@of_sparse_too
 @op("Abs", shape=shapes.unchanged, kernel=lambda xp, x: xp.abs(x), gradient=_abs_gradient)
 @op(
     "ComplexAbs",
@@ -65,6 +67,7 @@ def abs(x: Any, name: str | None = None) -> Any:
         return emit("Abs", x, name=scope)
 
 
+@of_sparse_too
 @unary("Neg", lambda xp, x: -x, lambda op, grad: [-grad])
 def negative(x: Any, name: str | None = None) -> Any:
     """`-x`, elementwise.
@@ -86,6 +89,7 @@ def _sign_gradient(op: Any, grad: Any) -> Any:
     return [blocks.zeros(blocks.shape_of(x), x.dtype.base_dtype)]
 
 
+@of_sparse_too
 @unary("Sign", _sign_kernel, _sign_gradient)
 def sign(x: Any, name: str | None = None) -> Any:
     """-1, 0 or 1 as each element is negative, zero (or NaN) or positive; `x / |x|` of complex elements.
@@ -160,6 +164,7 @@ def _square_gradient(op: Any, grad: Any) -> Any:
         return [emit("Mul", grad, emit("Mul", x, two))]
 
 
+@of_sparse_too
 @unary("Square", lambda xp, x: x * x, _square_gradient)
 def square(x: Any, name: str | None = None) -> Any:
     """`x * x`, elementwise.
@@ -185,6 +190,7 @@ register(
 )
 
 
+@of_sparse_too
 @unary("Sqrt", lambda xp, x: xp.sqrt(x), lambda op, grad: [emit("SqrtGrad", op.outputs[0], grad)])
 def sqrt(x: Any, name: str | None = None) -> Any:
     """The square root of each element: NaN of negative ones. TypeError for integers.
@@ -418,6 +424,7 @@ register(
 )
 
 
+@of_sparse_too
 @unary("Tanh", lambda xp, x: xp.tanh(x), _tanh_gradient)
 def tanh(x: Any, name: str | None = None) -> Any:
     """The hyperbolic tangent of each element.

@@ -8,7 +8,7 @@ import numpy as np
 
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape, unknown_shape
-from reflow.graph.checks import fail
+from reflow.graph.checks import fail, no_row, require
 from reflow.graph.composite import IndexedSlices, SparseTensor, SparseTensorValue
 from reflow.graph.constant import constant_value
 from reflow.graph.graph import emit
@@ -18,6 +18,8 @@ from reflow.ops.array import emit_range, shape
 from reflow.ops.gather import gather
 from reflow.ops.grids import all_axes
 from reflow.ops.shaping import reshape
+
+COMPARED = 512  # elements: longer vectors are sorted to find equal ones, and not compared pair by pair
 
 # Unique elements
 
@@ -70,7 +72,35 @@ register("UniqueV2", shape=_unique_shape, host=_unique_host(False), gradient=Non
 register("UniqueWithCountsV2", shape=_unique_shape, host=_unique_host(True), gradient=None)
 
 
-@op("Unique", shape=_unique_shape, host=_unique_host(False), gradient=None)
+def _first_places(jnp: Any, values: Any) -> Any:
+    """Where each element of a vector first comes."""
+    size = values.shape[0]
+    if size <= COMPARED:
+        return jnp.argmax(values[:, None] == values, axis=1)
+    order = jnp.argsort(values, stable=True)
+    ordered = values[order]
+    starts = jnp.concatenate([jnp.ones(1, bool), ordered[1:] != ordered[:-1]])
+    start = jnp.maximum.accumulate(jnp.where(starts, jnp.arange(size), 0))
+    return jnp.zeros(size, order.dtype).at[order].set(order[start])
+
+
+def _unique_padded(jnp: Any, x: Any, *, out_idx: dtypes.DType) -> tuple[Any, Any]:
+    """Each element at its first place, no row at its others; the first place of each element."""
+    if x.ndim != 1:
+        fail("unique expects a 1D vector.")
+    x = jnp.asarray(x)
+    none = no_row(x.dtype)
+    if x.size:
+        at = jnp.argmax(x == none)
+        require(jnp, ~jnp.any(x == none), "Index {} at offset {} in indices is out of range", x[at], at)
+        first = _first_places(jnp, x)
+    else:
+        first = jnp.zeros(0, np.int64)
+    chosen = jnp.where(first == jnp.arange(x.shape[0]), x, none)
+    return chosen, first.astype(out_idx.as_numpy_dtype)
+
+
+@op("Unique", shape=_unique_shape, host=_unique_host(False), padded=_unique_padded, gradient=None)
 def unique(x: Any, out_idx: Any = dtypes.int32, name: str | None = None) -> list[Tensor]:
     """The distinct elements of a vector in the order they first come, and the number of each element.
 

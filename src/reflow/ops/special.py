@@ -16,6 +16,7 @@ from reflow.ops import blocks
 from reflow.ops.broadcasting import broadcast_axes, sum_to
 from reflow.ops.elementwise import at_least_single, broadcasting, module_of_special, shown, special
 from reflow.ops.families import unary
+from reflow.ops.sparse_values import of_sparse_too
 
 # Error functions
 
@@ -30,6 +31,7 @@ def _error_function_gradient(scale: float) -> Any:
     return gradient
 
 
+@of_sparse_too
 @unary("Erf", special("erf"), _error_function_gradient(2 / math.sqrt(math.pi)))
 def erf(x: Any, name: str | None = None) -> Any:
     """The error function: twice the integral of `exp(-t^2) / sqrt(pi)` from 0 to each element.
@@ -271,6 +273,7 @@ def _bessel_i0e_gradient(op: Any, grad: Any) -> Any:
         return [grad * partial]
 
 
+@of_sparse_too
 @unary("BesselI0e", special("i0e"), _bessel_i0e_gradient)
 def bessel_i0e(x: Any, name: str | None = None) -> Any:
     """The exponentially scaled modified Bessel function of order 0: `exp(-|x|) I0(x)`.
@@ -292,6 +295,7 @@ def _bessel_i1e_gradient(op: Any, grad: Any) -> Any:
         return [grad * emit("Select", known, slope, 0.5 + zeros)]
 
 
+@of_sparse_too
 @unary("BesselI1e", special("i1e"), _bessel_i1e_gradient)
 def bessel_i1e(x: Any, name: str | None = None) -> Any:
     """The exponentially scaled modified Bessel function of order 1: `exp(-|x|) I1(x)`.

@@ -33,8 +33,8 @@ def handle_shape(handle: Any) -> TensorShape:
     """The static shape of the variable behind a resource handle; unknown when the handle comes from
     elsewhere."""
     node = handle.op
-    while node.type in PASSES_ON:
-        node = node.inputs[0].op
+    while node.type in PASSES_ON or node.stands_for is not None:
+        node = (node.inputs[0] if node.stands_for is None else node.stands_for).op
     return as_shape(node.attrs["shape"]) if node.type == "VarHandleOp" else unknown_shape()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.graph.checks import fail, require
+from reflow.graph.checks import absent, committed, fail, require
 
 # How one update is put into a place: the name of NumPy's ufunc, and of the method of JAX's `array.at[...]`.
 UPDATES: dict[str, tuple[str | None, str]] = {
@@ -45,7 +45,7 @@ def check_rows(xp: Any, indices: Any, limit: int) -> None:
     if indices.size == 0:
         return
     xp = _module_of(xp, indices)
-    ok = (indices >= 0) & (indices < limit)
+    ok = ((indices >= 0) & (indices < limit)) | absent(xp, indices)
     position, place = first_bad(xp, ok, np.shape(indices))
     where = "[" + ",".join("{}" for _ in place) + "]" if place else ""
     message = f"indices{where} = {{}} is not in [0, {limit})"
@@ -92,6 +92,8 @@ def _put_xla(jnp: Any, array: Any, places: Any, updates: Any, how: str) -> Any:
     if how == "Sub":
         updates = -updates
     target = jnp.ones_like(array) if how == "Div" else array
+    if how != "Div":
+        places = _committed(jnp, places, array.shape[0]) if array.ndim else places
     new = getattr(target.at[places], UPDATES[how][1])(updates)
     if how != "Div":
         return new
@@ -99,6 +101,13 @@ def _put_xla(jnp: Any, array: Any, places: Any, updates: Any, how: str) -> Any:
         return array / new
     quotient = abs(array) // abs(new)
     return jnp.where((array < 0) != (new < 0), -quotient, quotient)
+
+
+def _committed(jnp: Any, places: Any, limit: int) -> Any:
+    """The index, of which no place is in the array when the step is not to count."""
+    if not isinstance(places, tuple):
+        return committed(jnp, jnp.asarray(places), limit)
+    return (committed(jnp, jnp.asarray(places[0]), limit), *places[1:]) if places else places
 
 
 def put(xp: Any, array: Any, places: Any, updates: Any, how: str) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from reflow.base.shape import unknown_shape
-from reflow.graph.checks import require
+from reflow.graph.checks import absent, committed, require
 from reflow.graph.registry import definition, known_types, register
 from reflow.ops.state import handle_shape
 
@@ -235,7 +235,7 @@ def _sparse_kernel(formula: Formula, names: list[str], slots: int) -> Formula:
         indices = given.pop("indices")
         wholes = [given[n] for n in names[:slots]]
         _check_rows(xp, indices, given["grad"], wholes[0])
-        given.update({n: w[indices] for n, w in zip(names, wholes, strict=False)})
+        given.update({n: _rows(xp, w, indices) for n, w in zip(names, wholes, strict=False)})
         rows = formula(xp, **given, **attrs)
         new = tuple(_with_rows(xp, w, indices, r) for w, r in zip(wholes, rows, strict=True))
         return new if len(new) > 1 else new[0]
@@ -248,10 +248,14 @@ def _check_rows(xp: Any, indices: Any, grad: Any, whole: Any) -> None:
     require(xp, same, "grad must be the same size as indices in the first dimension.")
     if indices.shape[0]:
         indices = xp.asarray(indices)
-        outside = (indices < 0) | (indices >= whole.shape[0])
+        outside = ((indices < 0) | (indices >= whole.shape[0])) & ~absent(xp, indices)
         at = xp.argmax(outside)
         message = "Index {} at offset {} in indices is out of range"
         require(xp, xp.logical_not(xp.any(outside)), message, indices[at], at)
+
+
+def _rows(xp: Any, whole: Any, indices: Any) -> Any:
+    return whole[indices] if xp is np else whole.at[indices].get(mode="clip")
 
 
 def _with_rows(xp: Any, whole: Any, indices: Any, rows: Any) -> Any:
@@ -259,7 +263,8 @@ def _with_rows(xp: Any, whole: Any, indices: Any, rows: Any) -> Any:
         whole = whole.copy()
         whole[indices] = rows
         return whole
-    return whole.at[indices].set(rows.astype(whole.dtype))
+    places = committed(xp, xp.asarray(indices), whole.shape[0])
+    return whole.at[places].set(rows.astype(whole.dtype))
 
 
 def _step_shape(slots: int) -> Callable[[Any], Any]:

@@ -5,7 +5,6 @@ Failures are `tf.errors`: NotFoundError, AlreadyExistsError, PermissionDeniedErr
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import glob as python_glob
 import os
@@ -15,19 +14,10 @@ from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
 
 from reflow.base import errors
+from reflow.base.durable import reporting as _errors
 from reflow.platform.compat import as_bytes
 
 MODES = ("r", "w", "a", "r+", "w+", "a+")
-_FAILURES: dict[int, Callable[[Any, Any, str], Exception]] = {
-    errno.ENOENT: errors.NotFoundError,
-    errno.EEXIST: errors.AlreadyExistsError,
-    errno.EACCES: errors.PermissionDeniedError,
-    errno.EPERM: errors.PermissionDeniedError,
-    errno.EISDIR: errors.FailedPreconditionError,
-    errno.ENOTDIR: errors.FailedPreconditionError,
-    errno.ENOTEMPTY: errors.FailedPreconditionError,
-    errno.ENOSPC: errors.ResourceExhaustedError,
-}
 
 
 class FileStatistics(NamedTuple):
@@ -36,16 +26,6 @@ class FileStatistics(NamedTuple):
     length: int
     mtime_nsec: int
     is_directory: bool
-
-
-@contextlib.contextmanager
-def _errors() -> Iterator[None]:
-    """Turn an OSError into the `tf.errors` exception for it."""
-    try:
-        yield
-    except OSError as error:
-        kind = _FAILURES.get(error.errno or 0, errors.UnknownError)
-        raise kind(None, None, f"{error.filename}; {error.strerror}") from error
 
 
 class GFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from reflow.graph import scopes
 from reflow.graph.branches import DEAD
 from reflow.graph.checks import Check
 from reflow.runtime import backend
-from reflow.runtime.evaluate import trace
+from reflow.runtime.evaluate import Memo, trace
 from reflow.runtime.policy import MAX_PROGRAMS
 from reflow.runtime.segments import Segment
 
@@ -38,7 +39,7 @@ class Program:
         self.donated = [i for i in passed if i in written and i not in segment.resized]
         self.arguments = self.donated + [i for i in passed if i not in self.donated]
         self.results = segment.outputs + segment.writes
-        self.checks: list[Check] = []  # of all traces: each shape of the arguments has its own
+        self.checks: list[list[Check]] = []  # of all traces: each shape of the arguments has its own
         self._size = size
         self._singles = singles  # feeds of float32, cast here when they come as float64
         self._lock = threading.Lock()
@@ -55,29 +56,31 @@ class Program:
         for place, array in zip(self.arguments, arrays, strict=True):
             env[place] = array.astype(np.float32) if place in self._singles else array
         checks: list[Check] = []
-        with scopes.checks.pushed(checks, what="check"), np.errstate(all="ignore"):
-            trace(self.segment.steps, env, checks)
+        start, memo = env.copy(), Memo()
+        self._pass(env, checks, memo)
+        good = functools.reduce(backend.jnp().logical_and, [c.ok for c in checks]) if checks else True
+        if checks and self.segment.writes:
+            env = start
+            self._pass(env, [], memo, good)
         for i in self.results:
             if env[i] is DEAD:  # nobody looks at it, but a program returns arrays
                 env[i] = np.zeros((), np.bool_)
-        if not checks:
-            return tuple(env[i] for i in self.results)
-        self._guard(env, dict(zip(self.donated, arrays, strict=False)), checks)
-        with self._lock:
-            first = len(self.checks)
-            self.checks.extend(checks)
-        found = {first + n: (c.ok, c.values) for n, c in enumerate(checks)}
-        return (*(env[i] for i in self.results), found)
+        results = tuple(env[i] for i in self.results)
+        return (*results, self._findings(good, checks)) if checks else results
 
-    def _guard(self, env: list[Any], old: dict[int, Any], checks: list[Check]) -> None:
-        """A step whose checks fail leaves the slots as they were."""
-        jnp = backend.jnp()
-        good = checks[0].ok
-        for check in checks[1:]:
-            good = jnp.logical_and(good, check.ok)
-        for place, before in old.items():
-            if env[place] is not before:
-                env[place] = jnp.where(good, env[place], before)
+    def _pass(self, env: list[Any], checks: list[Check], memo: Memo, good: Any = True) -> None:
+        with scopes.checks.pushed(checks, what="check"), np.errstate(all="ignore"):
+            trace(self.segment.steps, env, checks, memo, good)
+
+    def _findings(self, good: Any, checks: list[Check]) -> dict[int, Any]:
+        """What a program returns of its checks: whether all held, and packed together what messages need."""
+        with self._lock:
+            self.checks.append(checks)
+            number = len(self.checks) - 1
+        packed = [c.ok for c in checks] + [v for c in checks for v in c.values if _packable(v)]
+        numbers = backend.jnp().stack([backend.jnp().asarray(v).astype(np.int64) for v in packed])
+        others = [v for c in checks for v in c.values if not _packable(v)]
+        return {number: (good, numbers, others)}
 
     def takes(self, env: list[Any]) -> bool:
         """Whether the program is there, or may be compiled, for the shapes of what host segments have
@@ -115,11 +118,22 @@ class Program:
         if failure is not None:
             raise failure
 
-    def _first_failure(self, found: Any) -> errors.OpError | None:
-        for number in sorted(found):
-            check, (ok, values) = self.checks[number], found[number]
-            if not np.asarray(ok):
-                shown = [np.asarray(v) for v in values]
-                failure: errors.OpError = check.error(None, check.node, check.message.format(*shown))
+    def _first_failure(self, found: dict[int, Any]) -> errors.OpError | None:
+        ((number, (good, packed, others)),) = found.items()
+        if np.asarray(good):
+            return None
+        checks = self.checks[number]
+        numbers, rest = iter(np.asarray(packed).tolist()), iter(others)
+        held = [next(numbers) for _ in checks]
+        for ok, check in zip(held, checks, strict=True):
+            values = [next(numbers) if _packable(v) else np.asarray(next(rest)) for v in check.values]
+            if not ok:
+                failure: errors.OpError = check.error(None, check.node, check.message.format(*values))
                 return failure
         return None
+
+
+def _packable(value: Any) -> bool:
+    """Whether a value of a message is an integer, which goes with the others into one array."""
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and np.ndim(value) == 0 and dtype.kind == "i"

@@ -7,6 +7,7 @@ concrete is computed by NumPy in either case, so shape arithmetic never reaches 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from reflow.base import errors
+from reflow.graph import scopes
 from reflow.graph.branches import DEAD
-from reflow.graph.checks import CheckFailed, require
+from reflow.graph.checks import CheckFailed, Commit, require
 from reflow.graph.node import Operation
 from reflow.graph.registry import Rule
 from reflow.runtime import backend
@@ -39,6 +41,8 @@ class Step:
     after: set[int] = field(default_factory=set)  # positions of the steps it must follow
     several: bool = False  # the kernel returns a tuple
     guard: Places = ()  # the conditions under which it runs
+    padded: bool = False  # it makes, or uses, results that are padded in XLA
+    owners: tuple[Operation, ...] = ()  # the nodes whose slots it reads, if it is guarded
     choices: tuple[Places, ...] | None = None  # of a Merge: when each input is alive
     declared: tuple[int | None, ...] | None = None  # the shape that an assigned value must have
 
@@ -55,6 +59,8 @@ class Step:
     def traced(self) -> Callable[..., Any]:
         """The kernel on traced arrays."""
         kind = "xla" if self.rule.xla is not None else "kernel"
+        if self.padded and self.rule.padded is not None:
+            kind = "padded"
         return self._checked(functools.partial(_bound(self.rule, kind, self.node), backend.jnp()))
 
     def _checked(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,6 +96,11 @@ class HostContext:
     """What a host kernel gets beside its inputs."""
 
     node: Operation
+
+    @property
+    def store(self) -> Any:
+        """The state of the session (or of the function's instance) that runs the node."""
+        return scopes.stores.top
 
 
 def _bound(rule: Rule, kind: str, node: Operation) -> Callable[..., Any]:
@@ -128,9 +139,9 @@ def _runs(step: Step, env: list[Any]) -> bool:
     if not holds(step.guard, env):
         _kill(step, env)
         return False
-    for i in step.reads:
+    for i, owner in zip(step.reads, step.owners, strict=True):
         if env[i] is None:
-            raise uninitialized(step.node)
+            raise uninitialized(owner)
     return True
 
 
@@ -147,28 +158,85 @@ def _arguments(step: Step, env: list[Any]) -> list[Any]:
     return [env[i] if holds(guard, env) else DEAD for i, guard in pairs]
 
 
-def trace(steps: list[Step], env: list[Any], checks: list[Any]) -> None:
-    """The same loop while an XLA program is being made: only steps with a traced input use its kernel."""
+class Memo:
+    """What the steps of a segment made of what, for a second pass over it that repeats only what differs."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[list[Any], Any]] = {}
+
+    def recall(self, number: int, seen: list[Any]) -> Any:
+        """The results of a step if it sees the very same values again, else None."""
+        before, results = self._made.get(number, ([], None))
+        same = len(before) == len(seen) and all(a is b for a, b in zip(before, seen, strict=True))
+        return results if same else None
+
+    def note(self, number: int, seen: list[Any], results: Any) -> None:
+        self._made[number] = (seen, results)
+
+
+def trace(steps: list[Step], env: list[Any], checks: list[Any], memo: Memo, good: Any = True) -> None:
+    """The same loop while an XLA program is being made: only steps with a traced input use its kernel.
+
+    Whether the checks of a segment hold is known after the last step only, and nothing may be written when
+    one does not. So a segment with checks is gone through twice: the second pass takes from `memo` what it
+    can, and its writes count where `good`.
+    """
     jnp = backend.jnp()
-    for step in steps:
+    for number, step in enumerate(steps):
         alive = traced(step.guard, env, jnp) if step.guard else True
         if alive is False:
             _kill(step, env)
             continue
-        known = len(checks)
-        try:
-            result = _merged(step, env, jnp) if step.choices is not None else _traced(step, env, alive)
-        except BranchesDifferError:
-            raise
-        except Exception as error:
-            raise located(error, step, env) from _cause(error)
-        for check in checks[known:]:
-            check.node = step.node
-            if alive is not True:
-                check.ok = jnp.logical_or(check.ok, jnp.logical_not(alive))
-        results = result if step.several else (result,) if step.outputs else ()
+        seen = _seen(step, env)
+        repeated = step.writes and good is not True
+        results = None if repeated else memo.recall(number, seen)
+        commit = Commit(_both(alive, good, jnp), step.padded)
+        if results is None:
+            results = _made(step, env, checks, alive, commit)
+            memo.note(number, seen, results)
         for i, value in zip(step.outputs, results, strict=True):
-            env[i] = value if alive is True or i not in step.writes else selected(alive, value, env[i], jnp)
+            env[i] = _kept(commit, alive, value, env[i]) if i in step.writes else value
+
+
+def _seen(step: Step, env: list[Any]) -> list[Any]:
+    """All values that the result of a step depends on."""
+    guards = (step.guard, *(step.choices or ()))
+    return [env[i] for i in step.inputs] + [env[place] for guard in guards for place, _ in guard]
+
+
+def _both(one: Any, other: Any, jnp: Any) -> Any:
+    if one is True or other is True:
+        return other if one is True else one
+    return jnp.logical_and(one, other)
+
+
+def _made(step: Step, env: list[Any], checks: list[Any], alive: Any, commit: Commit) -> Any:
+    """The results of a step as a tuple; the checks that its kernel made get to know it."""
+    jnp = backend.jnp()
+    known = len(checks)
+    plain = commit.condition is True and not commit.padded
+    scope = contextlib.nullcontext() if plain else scopes.commits.pushed(commit)
+    try:
+        with scope:
+            result = _merged(step, env, jnp) if step.choices is not None else _traced(step, env, alive)
+    except BranchesDifferError:
+        raise
+    except Exception as error:
+        raise located(error, step, env) from _cause(error)
+    for check in checks[known:]:
+        check.node = step.node
+        if alive is not True:
+            check.ok = jnp.logical_or(check.ok, jnp.logical_not(alive))
+    return result if step.several else (result,) if step.outputs else ()
+
+
+def _kept(commit: Commit, alive: Any, value: Any, old: Any) -> Any:
+    """What a slot holds after a step that writes `value`, if that is to count."""
+    if commit.heeded or commit.condition is True:
+        return value
+    if alive is True and (old is None or np.shape(old) != np.shape(value)):
+        return value  # the session does not take it from a segment that fails
+    return selected(commit.condition, value, old, backend.jnp())
 
 
 def _traced(step: Step, env: list[Any], alive: Any) -> Any:
@@ -199,7 +267,7 @@ def _merged(step: Step, env: list[Any], jnp: Any) -> tuple[Any, Any]:
 
 def _cause(error: Exception) -> Exception | None:
     """What is shown as the cause of an op's error: nothing when a kernel itself refused its inputs."""
-    return None if isinstance(error, (errors.OpError, CheckFailed)) else error
+    return error.__cause__ if isinstance(error, (errors.OpError, CheckFailed)) else error  # type: ignore[return-value]
 
 
 def uninitialized(node: Operation) -> errors.OpError:

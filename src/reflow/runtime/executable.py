@@ -179,8 +179,8 @@ class Runner:
         return [own(env[i]) for i in self.fetched]
 
     def _shorten(self, key: Any, program: Any) -> None:
-        """Take the direct way from now on, when one program without checks is all there is."""
-        simple = isinstance(program, Program) and not program.checks and not self.executable.outlived
+        """Take the direct way from now on, when one program is all there is."""
+        simple = isinstance(program, Program) and not self.executable.outlived
         if simple and set(self.fetched) <= set(program.results):
             self.direct[key] = Direct(self, program)
 
@@ -242,7 +242,7 @@ class Runner:
             env[place] = cell.value
         for place in segment.inputs:
             value = env[place]
-            if value.__class__ is not np.ndarray and hasattr(value, "addressable_shards"):
+            if value.__class__ is not np.ndarray and hasattr(value.__class__, "addressable_shards"):
                 env[place] = np.asarray(value)
 
 
@@ -251,7 +251,7 @@ class Direct:
     beforehand.
     """
 
-    __slots__ = ("cells", "constants", "feeds", "fetched", "program", "reads", "written")
+    __slots__ = ("cells", "constants", "feeds", "fetched", "kept", "program", "reads", "written")
 
     def __init__(self, runner: Runner, program: Program) -> None:
         plan, (reads, writes, _) = runner.executable.plan, runner.parts[0]
@@ -266,7 +266,8 @@ class Direct:
         self.feeds = [(n, fed[i]) for n, i in enumerate(places) if i in fed and i not in cells]
         self.constants = [template[i] for i in places]
         at = {i: n for n, i in enumerate(program.results)}
-        self.written = [(at[i], cell) for i, cell in writes]
+        self.kept = [(at[i], cell) for i, cell in writes if i in program.donated]
+        self.written = [(at[i], cell) for i, cell in writes if i not in program.donated]
         self.fetched = [at[i] for i in runner.fetched]
 
     def run(self, runner: Runner, arrays: list[Any]) -> list[Any]:
@@ -280,10 +281,12 @@ class Direct:
             for n, cell in self.cells:
                 arguments[n] = cell.value
             results = self.program.call(*arguments)
+            for n, cell in self.kept:
+                cell.value = results[n]  # the old content when a check failed
+            if self.program.checks:
+                self.program.raise_failure(results)
             for n, cell in self.written:
                 cell.value = results[n]
-        if self.program.checks:  # made by a new shape of a variable
-            self.program.raise_failure(results)
         return [own(results[n]) for n in self.fetched]
 
 

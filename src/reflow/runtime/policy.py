@@ -4,6 +4,7 @@ the machine's mood. All times are nanoseconds on an ordinary core; only their ra
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
@@ -53,7 +54,9 @@ class Estimate:
             DISPATCH + ARGUMENT * arguments + elements * ELEMENT / XLA_SPEEDUP + products * MULTIPLY_ADD
         )
         self.compiling = COMPILE + steps * COMPILE_NODE
-        self.must_compile = any(s.rule.kernel is None and not s.host for s in plan.steps)
+        self.must_compile = any(
+            s.rule.kernel is None and s.rule.padded is None and not s.host for s in plan.steps
+        )
 
     def worth_compiling(self, runs: int) -> bool:
         """Whether run number `runs` (from 0) should be compiled."""
@@ -72,11 +75,42 @@ def _size(tensor: Any, batch: int) -> float:
     return result
 
 
+# Convolutions: the tensor of the output's shape, and that of the filters, each as (is an output, position).
+_FORWARD = ((True, 0), (False, 1))
+_TO_INPUT = ((False, 2), (False, 1))
+_TO_FILTER = ((False, 2), (True, 0))
+CONVOLUTIONS = {
+    "Conv2D": _FORWARD,
+    "Conv2DBackpropInput": _TO_INPUT,
+    "Conv2DBackpropFilter": _TO_FILTER,
+    "Conv3D": _FORWARD,
+    "Conv3DBackpropInputV2": _TO_INPUT,
+    "Conv3DBackpropFilterV2": _TO_FILTER,
+    "DepthwiseConv2dNative": _FORWARD,
+    "DepthwiseConv2dNativeBackpropInput": _TO_INPUT,
+    "DepthwiseConv2dNativeBackpropFilter": _TO_FILTER,
+}
+
+
 def _products(node: Any, batch: int) -> float:
     """Multiply-adds of the ops that cost far more than their outputs' elements."""
+    if node.type in CONVOLUTIONS:
+        return _convolution_products(node, batch)
     if node.type not in ("MatMul", "BatchMatMul", "BatchMatMulV2"):
         return 0.0
     ints = node.inputs[0].shape.ints
     transposed = node.attrs.get("transpose_a", node.attrs.get("adj_x"))
     inner = ints[-2 if transposed else -1] if ints is not None and len(ints) >= 2 else None
     return _size(node.outputs[0], batch) * (batch if inner is None else inner)
+
+
+def _convolution_products(node: Any, batch: int) -> float:
+    """Each element of the output takes a product with each element of its filter."""
+    result, filters = (
+        (node.outputs if is_output else node.inputs)[place] for is_output, place in CONVOLUTIONS[node.type]
+    )
+    ints = filters.shape.ints
+    if ints is None:
+        return _size(result, batch) * batch
+    one = ints[:-2] if node.type.startswith("Depthwise") else ints[:-1]
+    return _size(result, batch) * math.prod(batch if d is None else d for d in one)

@@ -11,11 +11,17 @@ from reflow.graph.branches import SWITCHES
 from reflow.graph.node import Operation
 from reflow.graph.registry import rule
 from reflow.runtime.evaluate import Step
+from reflow.runtime.padded import pad
 from reflow.runtime.plan import Plan
 
 # Ops whose output is known while tracing although their input is not: they look at its shape only.
 SHAPE_ONLY = frozenset(("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"))
 HOST_TYPES = frozenset(("string", "resource", "variant"))
+# Ops that wait for other threads, which may need the session's lock meanwhile: in no segment with writes.
+WAITING = frozenset(
+    {"QueueEnqueueV2", "QueueEnqueueManyV2", "QueueDequeueV2", "QueueDequeueManyV2", "QueueDequeueUpToV2"}
+    | {"ReaderReadV2", "ReaderReadUpToV2"}
+)
 SMALL = 1 << 16  # elements: what the host may compute on the way to its own steps
 STATIC_FEED_LIMIT = 256  # elements of a feed that may be part of a program's key
 
@@ -91,6 +97,7 @@ def static_sources(plan: Plan) -> set[int]:
     """Mark the steps that must run on the host because a static input is not known while tracing; returns
     the feeds
     whose values must be."""
+    pad(plan)
     sources: dict[int, Sources] = {i: frozenset() for i in plan.constants}
     sources.update({i: frozenset((i,)) for i in plan.feed_places})
     static: set[int] = set()
@@ -182,15 +189,21 @@ def cut(plan: Plan) -> list[Segment]:
     levels = _levels(plan)
     while _move_to_host(plan, levels):
         levels = _levels(plan)
-    segments = [
-        Segment(plan, [s for s, n in zip(plan.steps, levels, strict=True) if n == level], level % 2 == 0)
-        for level in sorted(set(levels))
-    ]
+    segments = []
+    for level in sorted(set(levels)):
+        steps = [s for s, n in zip(plan.steps, levels, strict=True) if n == level]
+        segments += [Segment(plan, part, level % 2 == 0) for part in _apart(steps) if part]
     later = set(plan.fetched)
     for segment in reversed(segments):
         segment.keep(later)
         later |= set(segment.inputs)
     return segments
+
+
+def _apart(steps: list[Step]) -> tuple[list[Step], list[Step]]:
+    """The steps of a level, those that wait by themselves."""
+    waiting = [s for s in steps if s.node.type in WAITING]
+    return [s for s in steps if s.node.type not in WAITING] if waiting else steps, waiting
 
 
 def _levels(plan: Plan) -> list[int]:
@@ -226,11 +239,12 @@ def _move_to_host(plan: Plan, levels: list[int]) -> bool:
 
 def _level(step: Step, before: list[tuple[Step, int]]) -> int:
     """Even levels are host segments, odd ones XLA segments; a step comes as early as those before it
-    allow.
+    allow, and one that waits in a level after those before it.
     """
     level = 0 if step.host else 1
     for other, its in before:
-        level = max(level, its if other.host == step.host else its + 1)
+        apart = step.node.type in WAITING or other.node.type in WAITING
+        level = max(level, its + (2 if apart else 0) if other.host == step.host else its + 1)
     return level
 
 

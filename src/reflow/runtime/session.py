@@ -10,9 +10,11 @@ from typing import Any
 from reflow.base import errors
 from reflow.graph import scopes
 from reflow.graph.graph import Graph, get_default_graph
-from reflow.runtime import backend
+from reflow.runtime import backend, tracing
 from reflow.runtime.executable import Executable, Runner
-from reflow.runtime.fetches import Feeder, Fetches, feed_tensors, key_of, plain
+from reflow.runtime.fetches import LEAVES, Feeder, Fetches, feed_tensors, key_of, plain
+from reflow.runtime.partial import PartialRun
+from reflow.runtime.functions import Functions
 from reflow.runtime.policy import tier_of
 from reflow.runtime.store import Store
 
@@ -80,7 +82,10 @@ class BaseSession:
         self._store = Store()
         self._entries: dict[Any, _Entry] = {}
         self._lock = threading.RLock()
+        self._store.functions = Functions(self._lock, self._tier)
         self._closed = False
+        self._partials: dict[str, PartialRun] = {}
+        self._partial_count = 0
 
     @property
     def graph(self) -> Graph:
@@ -103,8 +108,8 @@ class BaseSession:
             fetches: a tensor, operation, variable or name, or any nesting of lists, tuples, dicts and
                 named tuples of them.
             feed_dict: values for tensors: numbers, lists or arrays that fit the tensor's type and shape.
-            options: a RunOptions message.
-            run_metadata: a RunMetadata message.
+            options: a RunOptions message: with a `trace_level`, the run is interpreted node by node.
+            run_metadata: a RunMetadata message to fill with what the options ask for.
 
         Returns:
             The structure of `fetches` with NumPy values in place of tensors and None in place of operations.
@@ -122,15 +127,19 @@ class BaseSession:
         """
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")
-        key = (key_of(fetches), tuple(feed_dict) if feed_dict else None, self._graph.mutations)
         try:
+            flat = fetches.__class__ is list and LEAVES.issuperset(map(type, fetches))
+            shape = (list, *fetches) if flat else key_of(fetches)
+            key = (shape, tuple(feed_dict) if feed_dict else None, self._graph.mutations)
             entry = self._entries.get(key)
         except TypeError:  # an unhashable fetch or feed key: say which
             self._check_hashable(fetches, feed_dict)
             raise
         if entry is None:
             entry = self._entry(key, fetches, feed_dict)
-        return entry.run(feed_dict)
+        if options is None and run_metadata is None:
+            return entry.run(feed_dict)
+        return tracing.run(entry, feed_dict, options, run_metadata)
 
     def _check_hashable(self, fetches: Any, feed_dict: Any) -> None:
         Fetches(self._graph, fetches)
@@ -157,6 +166,8 @@ class BaseSession:
         if executable is None:
             executable = shared.setdefault(key, Executable(fetches.tensors, fetches.targets, feeds))
         runner = Runner(executable, self._store, self._lock, self._tier)
+        if scopes.process.observer is not None:
+            runner = tracing.ObservedRunner(runner, scopes.process.observer)
         entry = _Entry(
             fetches, plain(structure, len(fetches.tensors)), runner, [Feeder(t) for t in feeds], spread
         )
@@ -186,13 +197,49 @@ class BaseSession:
 
         return call
 
-    def partial_run(self, handle: Any, fetches: Any, feed_dict: Any = None) -> Any:
-        """Not implemented: run all the fetches with all the feeds in one `run`."""
-        raise errors.UnimplementedError(
-            None, None, "Session.partial_run is not implemented: use one Session.run"
-        )
+    def partial_run_setup(self, fetches: Any, feeds: Any = None) -> str:
+        """Begin a run that is made in several `partial_run` calls; returns its handle.
 
-    partial_run_setup = partial_run
+        Args:
+            fetches: all that the calls will fetch.
+            feeds: all tensors that the calls will feed.
+
+        >>> import reflow as tf
+        >>> a, b = tf.placeholder(tf.float32, []), tf.placeholder(tf.float32, [])
+        >>> total = a + 1.0
+        >>> product = total * b
+        >>> with tf.Session() as sess:
+        ...     run = sess.partial_run_setup([total, product], [a, b])
+        ...     first = sess.partial_run(run, total, {a: 1.0})
+        ...     print(first, sess.partial_run(run, product, {b: first * 2.0}))
+        2.0 8.0
+        """
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        with self._lock:
+            run = PartialRun(self._graph, self._store, fetches, feeds)
+            handle = f"partial_run_{self._partial_count}"
+            self._partial_count += 1
+            self._partials[handle] = run
+        return handle
+
+    def partial_run(self, handle: str, fetches: Any, feed_dict: Any = None) -> Any:
+        """Go on with the run that `handle` stands for: feed some values, fetch what follows from all so far.
+
+        Each feed is given, and each fetch made, once. InvalidArgumentError for an unknown or finished run, a
+        second feed, or a fetch that needs a value not fed yet.
+        """
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        with self._lock:
+            run = self._partials.get(handle)
+            if run is None:
+                message = "Must run 'setup' before performing partial runs!"
+                raise errors.InvalidArgumentError(None, None, message)
+            values = run.run(fetches, feed_dict)
+            if run.finished:
+                del self._partials[handle]
+        return values
 
     def list_devices(self) -> list[Any]:
         """The names of the devices that XLA runs on."""

@@ -26,6 +26,8 @@ class Store:
     def __init__(self) -> None:
         self.cells: dict[str, Cell] = {}
         self.host_writes = 0  # how often an interpreted segment left NumPy arrays in cells
+        self.functions: Any = None  # how host kernels call functions: runtime/functions.py
+        self.iterators: dict[bytes, Any] = {}  # dataset iterators by string handle
 
     def cell(self, name: str, node: Operation) -> Cell:
         """The cell of a slot, made on first use with the content that its op starts with."""
@@ -37,8 +39,24 @@ class Store:
             found = self.cells.setdefault(name, new)  # atomic: another thread may have made it meanwhile
         return found
 
+    def captured(self, tensor: Tensor, value: Any) -> Any:
+        """What a function is given for a captured tensor: its value, or a variable's cell, which it reads
+        when it is called.
+        """
+        owner = slot_node(tensor) if tensor.dtype.name == "resource" else None
+        if owner is None or owner.type != "VarHandleOp":
+            return value
+        return self.cell(slot_name(owner), owner)
+
     def clear(self) -> None:
+        """Drop all state; host objects that work in the background are told to end."""
+        cells = list(self.cells.values())
         self.cells.clear()
+        self.iterators.clear()
+        for cell in cells:
+            close = getattr(cell.value, "close", None)
+            if close is not None:
+                close()
 
 
 def slot_name(node: Operation) -> str:

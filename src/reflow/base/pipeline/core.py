@@ -1,0 +1,199 @@
+"""Datasets and cursors: what can be iterated over, and one iteration of it.
+
+An *element* is a list of component values: NumPy arrays or scalars, bytes objects in object arrays, or host
+objects (another dataset, a sparse tensor). A cursor hands out elements one by one, as a Python iterator: an
+error in one element does not end it, so that the next pull gives the next element.
+
+A cursor may also hand out a *block*: the components of several elements, each stacked into one array.
+Datasets whose elements are cheap to stack say so (`stacks`); `batch` then pulls blocks and never sees an
+element. A block holds no more elements than were asked for, so nothing is computed earlier than it would be
+one by one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+Element = list[Any]
+Block = list[np.ndarray]
+
+
+class Run:
+    """One iterator over a pipeline: what lives as long as it does.
+
+    `states` holds what outlives one pass over a dataset (the seeds of a reshuffle, a cache, a function's own
+    state), by the place of the dataset in the pipeline.
+    """
+
+    def __init__(self) -> None:
+        self.states: dict[Any, Any] = {}
+        self.lock = threading.RLock()
+        self.closed = threading.Event()
+        self._pools: list[ThreadPoolExecutor] = []
+
+    def state(self, key: Any, make: Callable[[], Any]) -> Any:
+        """The state kept under `key`, made on first use."""
+        with self.lock:
+            if key not in self.states:
+                self.states[key] = make()
+            return self.states[key]
+
+    def pool(self, threads: int) -> ThreadPoolExecutor:
+        """Threads to call functions in."""
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="reflow-map")
+        with self.lock:
+            self._pools.append(pool)
+        return pool
+
+    def close(self) -> None:
+        """End background work; what a thread is doing at this moment it does to the end."""
+        self.closed.set()
+        with self.lock:
+            pools, self._pools = self._pools, []
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Place:
+    """Where in a pipeline a cursor is: the run and the path of datasets from the outermost one."""
+
+    __slots__ = ("path", "run")
+
+    def __init__(self, run: Run, path: tuple[Any, ...] = ()) -> None:
+        self.run = run
+        self.path = path
+
+    def inside(self, *steps: Any) -> Place:
+        """The place of an input."""
+        return Place(self.run, (*self.path, *steps))
+
+    def state(self, make: Callable[[], Any]) -> Any:
+        """The state of the dataset at this place."""
+        return self.run.state(self.path, make)
+
+
+class Cursor(Iterator[Element]):
+    """One pass over a dataset. A subclass gives `__next__`, and `block` if it can do better."""
+
+    def __next__(self) -> Element:
+        raise NotImplementedError
+
+    def block(self, count: int) -> Block:
+        """The next elements, stacked: at least one and at most `count`. StopIteration at the end."""
+        return stacked([next(self)])
+
+    def close(self) -> None:
+        """End background work; the cursor is not used any more."""
+
+
+class Dataset:
+    """Something that can be iterated over, any number of times."""
+
+    stacks = False  # whether blocks are cheaper than elements
+    shape = ()  # it is passed about as a scalar tensor
+
+    def cursor(self, place: Place) -> Cursor:
+        """A new pass over the elements."""
+        raise NotImplementedError
+
+    def length(self) -> int | None:
+        """The number of elements where it is known without a pass, -1 for endless, None otherwise."""
+        return None
+
+
+class FromIterator(Cursor):
+    """A cursor over a Python iterator."""
+
+    def __init__(self, elements: Iterator[Element]) -> None:
+        self._elements = elements
+
+    def __next__(self) -> Element:
+        return next(self._elements)
+
+
+def stacked(elements: Sequence[Element]) -> Block:
+    """The components of elements, each stacked into one array. ValueError when their shapes differ."""
+    return [stack(list(column)) for column in zip(*elements, strict=True)]
+
+
+def stack(values: list[Any]) -> np.ndarray:
+    """Arrays of one shape (or scalars, or host objects) as one array with a new first dimension."""
+    first = values[0]
+    if isinstance(first, (np.ndarray, np.generic)):
+        if first.ndim == 0 and first.dtype != object:
+            return np.array(values, first.dtype)
+        return _stack_arrays(values, first)
+    return objects(values)
+
+
+def _stack_arrays(values: list[Any], first: Any) -> np.ndarray:
+    result = np.empty((len(values), *first.shape), first.dtype)
+    for i, value in enumerate(values):
+        if value.shape != first.shape:
+            raise ValueError(
+                f"First element had shape {_text(first)} and element {i} had shape {_text(value)}"
+            )
+        result[i] = value if first.ndim else value[()]
+    return result
+
+
+def _text(array: Any) -> str:
+    return f"[{','.join(map(str, array.shape))}]"
+
+
+def objects(values: Sequence[Any]) -> np.ndarray:
+    """A vector of host objects."""
+    result = np.empty(len(values), object)
+    for i, value in enumerate(values):
+        result[i] = value
+    return result
+
+
+def rows(block: Block) -> list[Element]:
+    """The elements of a block."""
+    return [list(row) for row in zip(*[_split(column) for column in block], strict=True)]
+
+
+def _split(column: np.ndarray) -> list[Any]:
+    if column.ndim == 1 and column.dtype == object:
+        return [scalar(x) for x in column]
+    return list(column)
+
+
+def scalar(value: Any) -> Any:
+    """A host value as a 0-d array if it is bytes; others (datasets, sparse tensors) as they are."""
+    if isinstance(value, bytes):
+        array = np.empty((), object)
+        array[()] = value
+        return array
+    return value
+
+
+def only_row(block: Block) -> Element:
+    """The element of a block of one."""
+    return [scalar(column[0]) for column in block]
+
+
+def part(block: Block, start: int, stop: int | None = None) -> Block:
+    """Some of the elements of a block."""
+    return [column[start:stop] for column in block]
+
+
+def joined(blocks: Sequence[Block]) -> Block:
+    """Blocks one after the other."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return [np.concatenate(columns) for columns in zip(*blocks, strict=True)]
+
+
+def size(block: Block) -> int:
+    """The number of elements in a block."""
+    return len(block[0])

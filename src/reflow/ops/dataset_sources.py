@@ -1,0 +1,86 @@
+"""The ops that start a dataset: values in memory, ranges, generators, files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from reflow.base.pipeline import files, sources
+from reflow.base.pipeline.core import Element, Place, scalar
+from reflow.base.records import check_compression, read_records
+from reflow.ops.dataset_functions import Body, given_seeds, register_dataset, stream, text, texts
+
+
+def _tensors(ctx: Any, *components: Any) -> sources.Tensors:
+    return sources.Tensors([scalar(c) for c in components])
+
+
+def _slices(ctx: Any, *components: Any) -> sources.Slices:
+    return sources.Slices([np.asarray(c) for c in components])
+
+
+def _sparse_slices(ctx: Any, indices: Any, values: Any, dense_shape: Any) -> sources.SparseSlices:
+    return sources.SparseSlices(indices, values, dense_shape)
+
+
+def _range(ctx: Any, start: Any, stop: Any, step: Any) -> sources.Range:
+    return sources.Range(int(start), int(stop), int(step))
+
+
+def _random(ctx: Any, seed: Any, seed2: Any) -> sources.Random:
+    seeds = given_seeds(seed, seed2)
+    return sources.Random(lambda: stream(*seeds))
+
+
+def _generator(
+    ctx: Any,
+    *inputs: Any,
+    init_func: Any,
+    next_func: Any,
+    finalize_func: Any,
+    Tinit_func_args: list[Any],
+    Tnext_func_args: list[Any],
+) -> sources.Generated:
+    first, second = len(Tinit_func_args), len(Tinit_func_args) + len(Tnext_func_args)
+    start = Body(ctx, init_func, inputs[:first], 0)
+    step = Body(ctx, next_func, inputs[first:second], first)
+    stop = Body(ctx, finalize_func, inputs[second:], second)
+    return sources.Generated(lambda place: start.bind(place)([]), _bound(step), _bound(stop))
+
+
+def _bound(body: Body) -> Callable[[Place, Element], Element]:
+    return lambda place, state: body.bind(place)(state)
+
+
+register_dataset("TensorDataset", _tensors)
+register_dataset("TensorSliceDataset", _slices)
+register_dataset("SparseTensorSliceDataset", _sparse_slices)
+register_dataset("RangeDataset", _range)
+register_dataset("RandomDataset", _random)
+register_dataset("GeneratorDataset", _generator)
+
+
+def _text_lines(ctx: Any, names: Any, compression: Any, buffer_size: Any) -> files.Records:
+    kind = files.checked_compression(text(compression))
+    return files.Records(texts(names), files.lines(kind, int(buffer_size)))
+
+
+def _fixed_length(
+    ctx: Any, names: Any, header: Any, record: Any, footer: Any, buffer_size: Any, compression: Any = b""
+) -> files.Records:
+    kind = files.checked_compression(text(compression))
+    reader = files.fixed_length(int(header), int(record), int(footer), kind, int(buffer_size))
+    return files.Records(texts(names), reader)
+
+
+def _tf_records(ctx: Any, names: Any, compression: Any, buffer_size: Any) -> files.Records:
+    kind = check_compression(text(compression).decode())
+    return files.Records(texts(names), lambda name: read_records(name, kind, buffer_size=int(buffer_size)))
+
+
+register_dataset("TextLineDataset", _text_lines)
+register_dataset("FixedLengthRecordDataset", _fixed_length)
+register_dataset("FixedLengthRecordDatasetV2", _fixed_length)
+register_dataset("TFRecordDataset", _tf_records)

@@ -1,0 +1,132 @@
+"""Running the body graphs that nodes hold: a dataset's map function, an iterator's factory.
+
+A body is planned once, for all sessions. An `Instance` of it has a state of its own (the counters of its
+random ops) and lives as long as the iterator that made it. A body of a few small nodes is run by NumPy with
+as little around it as possible; larger ones are compiled by the same policy as a session's steps.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from reflow.graph import scopes
+from reflow.graph.function import FuncGraph, function_of
+from reflow.runtime.evaluate import evaluate, uninitialized
+from reflow.runtime.executable import Executable, Runner
+from reflow.runtime.policy import Estimate
+from reflow.runtime.store import Cell, Store
+from reflow.runtime.vectorize import Vectorized
+
+# Ops that wait for something else than the processor, or leave Python to work: calls side by side pay.
+SLOW = frozenset(
+    (
+        "DecodeAndCropJpeg",
+        "DecodeBmp",
+        "DecodeGif",
+        "DecodeImage",
+        "DecodeJpeg",
+        "DecodePng",
+        "DecodeWav",
+        "EncodeJpeg",
+        "EncodePng",
+        "MatchingFiles",
+        "PyFunc",
+        "PyFuncStateless",
+        "ReadFile",
+        "ResizeArea",
+        "ResizeBicubic",
+        "ResizeBilinear",
+    )
+)
+
+
+class Functions:
+    """A session's way to the functions of its graph."""
+
+    def __init__(self, lock: Any, tier: str) -> None:
+        self.lock = lock
+        self.tier = tier
+
+    def body(self, graph: Any, value: Any) -> FuncGraph:
+        """The body that a `func` attribute of a node of `graph` stands for."""
+        return function_of(graph, value)
+
+    def instance(self, body: FuncGraph, store: Store) -> Instance:
+        """The function made ready to be called, with a state of its own."""
+        return Instance(body, self, store)
+
+    def is_slow(self, body: FuncGraph) -> bool:
+        """Whether calls in several threads may take less time than one after the other."""
+        return any(op.type in SLOW for op in body.get_operations())
+
+    def vectorized(self, body: FuncGraph, batched: int) -> Vectorized | None:
+        """The function of stacked arguments, the first `batched` of them; None when there is none."""
+        plans = body.runtime.setdefault("vectorized", {})
+        if batched not in plans:
+            plans[batched] = Vectorized.of(body, executable_of(body).plan, batched)
+        return plans[batched]  # type: ignore[no-any-return]
+
+
+def executable_of(body: FuncGraph) -> Executable:
+    """The plan of a body, made on first use."""
+    found = body.runtime.get("function")
+    if found is None:
+        fresh = Executable(list(body.outputs), list(body.control_outputs), list(body.inputs))
+        found = body.runtime.setdefault("function", fresh)
+    return found  # type: ignore[no-any-return]
+
+
+class Instance:
+    """A function with a state of its own: called with a list of arrays, it returns the list of its results.
+
+    A captured variable is passed as its cell, and read at each call.
+    """
+
+    def __init__(self, body: FuncGraph, functions: Functions, outer: Store) -> None:
+        executable = executable_of(body)
+        self._functions = functions
+        self._store = Store()
+        self._store.functions, self._store.iterators = functions, outer.iterators
+        self._runner = Runner(executable, self._store, threading.RLock(), functions.tier)
+        plan = executable.plan
+        self._plan, self._template = plan, executable.template
+        self._calls_functions = any(s.needs_store for s in executable.segments)
+        self._direct = self._is_direct(functions.tier)
+
+    def _is_direct(self, tier: str) -> bool:
+        """Whether NumPy runs it best, and nothing has to be kept between calls."""
+        plan = self._plan
+        if plan.slots or tier == "compile":
+            return False
+        estimate = Estimate(plan, 1)
+        if estimate.must_compile:
+            return False
+        return tier == "interpret" or estimate.interpret <= estimate.compiled
+
+    def __call__(self, arguments: list[Any]) -> list[Any]:
+        if any(a.__class__ is Cell for a in arguments):
+            arguments = [self._content(a) if a.__class__ is Cell else a for a in arguments]
+        if not self._direct:
+            return self._runner.run([np.asarray(a) if isinstance(a, np.generic) else a for a in arguments])
+        if not self._calls_functions:
+            return self._interpret(arguments)
+        with scopes.stores.pushed(self._store):
+            return self._interpret(arguments)
+
+    def _interpret(self, arguments: list[Any]) -> list[Any]:
+        plan = self._plan
+        env = self._template.copy()
+        for place, value in zip(plan.feed_places, arguments, strict=True):
+            env[place] = value
+        evaluate(plan.steps, env)
+        return [env[i] for i in plan.fetched]
+
+    def _content(self, cell: Cell) -> Any:
+        """The value of a captured variable at this moment."""
+        with self._functions.lock:  # nobody gives the buffer away meanwhile
+            if cell.value is None:
+                raise uninitialized(cell.node)
+            return np.asarray(cell.value) if hasattr(cell.value, "dtype") else cell.value

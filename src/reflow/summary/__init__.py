@@ -1,0 +1,1 @@
+"""Event files: writing and reading them, timelines, the projector, and runs side by side."""
