@@ -15,6 +15,7 @@ from reflow.graph.branches import DEAD
 from reflow.graph.checks import Check
 from reflow.runtime import backend
 from reflow.runtime.evaluate import Memo, trace
+from reflow.runtime.packing import Layout, pack, unpack
 from reflow.runtime.policy import MAX_PROGRAMS
 from reflow.runtime.segments import Segment
 
@@ -30,7 +31,13 @@ class Program:
     """
 
     def __init__(
-        self, segment: Segment, known: dict[int, Any], size: int, varying: set[int], singles: set[int]
+        self,
+        segment: Segment,
+        known: dict[int, Any],
+        size: int,
+        varying: set[int],
+        singles: set[int],
+        hostward: set[int],
     ) -> None:
         self.segment = segment
         self.known = {i: known[i] for i in segment.inputs if i in known}
@@ -39,7 +46,9 @@ class Program:
         self.donated = [i for i in passed if i in written and i not in segment.resized]
         self.arguments = self.donated + [i for i in passed if i not in self.donated]
         self.results = segment.outputs + segment.writes
-        self.checks: list[list[Check]] = []  # of all traces: each shape of the arguments has its own
+        # What goes with the results, of all traces: each shape of the arguments has its own.
+        self.traces: list[tuple[list[Check], Layout]] = []
+        self._hostward = [n for n, i in enumerate(segment.outputs) if i in hostward]
         self._size = size
         self._singles = singles  # feeds of float32, cast here when they come as float64
         self._lock = threading.Lock()
@@ -65,22 +74,27 @@ class Program:
         for i in self.results:
             if env[i] is DEAD:  # nobody looks at it, but a program returns arrays
                 env[i] = np.zeros((), np.bool_)
-        results = tuple(env[i] for i in self.results)
-        return (*results, self._findings(good, checks)) if checks else results
+        results = [env[i] for i in self.results]
+        groups, layout = pack(results, self._hostward, backend.jnp())
+        if not checks and not groups:
+            return tuple(results)
+        with self._lock:
+            self.traces.append((checks, layout))
+            number = len(self.traces) - 1
+        return (*results, {number: (self._findings(good, checks), groups)})
 
     def _pass(self, env: list[Any], checks: list[Check], memo: Memo, good: Any = True) -> None:
         with scopes.checks.pushed(checks, what="check"), np.errstate(all="ignore"):
             trace(self.segment.steps, env, checks, memo, good)
 
-    def _findings(self, good: Any, checks: list[Check]) -> dict[int, Any]:
-        """What a program returns of its checks: whether all held, and packed together what messages need."""
-        with self._lock:
-            self.checks.append(checks)
-            number = len(self.checks) - 1
-        packed = [c.ok for c in checks] + [v for c in checks for v in c.values if _packable(v)]
-        numbers = backend.jnp().stack([backend.jnp().asarray(v).astype(np.int64) for v in packed])
-        others = [v for c in checks for v in c.values if not _packable(v)]
-        return {number: (good, numbers, others)}
+    def _findings(self, good: Any, checks: list[Check]) -> Any:
+        """What a program returns of its checks: numbers packed together, whether all held the first; the rest."""
+        if not checks:
+            return None
+        jnp = backend.jnp()
+        packed = [good, *(c.ok for c in checks), *(v for c in checks for v in c.values if _packable(v))]
+        numbers = jnp.stack([jnp.asarray(v).astype(np.int64) for v in packed])
+        return numbers, [v for c in checks for v in c.values if not _packable(v)]
 
     def takes(self, env: list[Any]) -> bool:
         """Whether the program is there, or may be compiled, for the shapes of what host segments have
@@ -105,32 +119,34 @@ class Program:
         results = self.call(*[env[i] for i in self.arguments])
         failure = None
         if len(results) > len(self.results):
-            *results, found = results
-            failure = self._first_failure(found)
+            results, failure = self.finished(results)
         for place, value in zip(self.results, results, strict=True):
             env[place] = value
         if failure is not None:
             raise failure
 
-    def raise_failure(self, results: Any) -> None:
-        """Raise what the checks among the results of a call found."""
-        failure = self._first_failure(results[-1]) if len(results) > len(self.results) else None
-        if failure is not None:
-            raise failure
+    def finished(self, returned: Any) -> tuple[list[Any], errors.OpError | None]:
+        """The results of a call that returned more than these, and what its checks found."""
+        *results, rest = returned
+        ((number, (findings, groups)),) = rest.items()
+        checks, layout = self.traces[number]
+        failure = _first_failure(checks, *findings) if findings is not None else None
+        unpack(results, groups, layout)
+        return results, failure
 
-    def _first_failure(self, found: dict[int, Any]) -> errors.OpError | None:
-        ((number, (good, packed, others)),) = found.items()
-        if np.asarray(good):
-            return None
-        checks = self.checks[number]
-        numbers, rest = iter(np.asarray(packed).tolist()), iter(others)
-        held = [next(numbers) for _ in checks]
-        for ok, check in zip(held, checks, strict=True):
-            values = [next(numbers) if _packable(v) else np.asarray(next(rest)) for v in check.values]
-            if not ok:
-                failure: errors.OpError = check.error(None, check.node, check.message.format(*values))
-                return failure
+
+def _first_failure(checks: list[Check], packed: Any, others: list[Any]) -> errors.OpError | None:
+    found = np.asarray(packed)
+    if found[0]:
         return None
+    numbers, rest = iter(found.tolist()[1:]), iter(others)
+    held = [next(numbers) for _ in checks]
+    for ok, check in zip(held, checks, strict=True):
+        values = [next(numbers) if _packable(v) else np.asarray(next(rest)) for v in check.values]
+        if not ok:
+            failure: errors.OpError = check.error(None, check.node, check.message.format(*values))
+            return failure
+    return None
 
 
 def _packable(value: Any) -> bool:

@@ -91,9 +91,17 @@ class Executable:
             baked[i] = np.asarray(arrays[self.plan.feed_places.index(i)])
         varying = {i for s in self.segments if s.host for i in s.outputs}
         singles = {self.plan.feed_places[n] for n in self.singles}
-        parts = [s if s.host else Program(s, baked, self.plan.size, varying, singles) for s in self.segments]
+        parts = [
+            s if s.host else Program(s, baked, self.plan.size, varying, singles, self._hostward(s))
+            for s in self.segments
+        ]
         self.programs[key] = parts
         return parts
+
+    def _hostward(self, segment: Segment) -> set[int]:
+        """Those results of a segment that no other one computes with: they go to the host, or to the caller."""
+        wanted = {i for s in self.segments if not s.host and s is not segment for i in s.inputs}
+        return set(segment.outputs) - wanted
 
     def _on_device(self) -> list[Any]:
         """The template with large constants of XLA segments as device arrays."""
@@ -251,13 +259,14 @@ class Direct:
     beforehand.
     """
 
-    __slots__ = ("cells", "constants", "feeds", "fetched", "kept", "program", "reads", "written")
+    __slots__ = ("cells", "constants", "count", "feeds", "fetched", "kept", "program", "reads", "written")
 
     def __init__(self, runner: Runner, program: Program) -> None:
         plan, (reads, writes, _) = runner.executable.plan, runner.parts[0]
         template: list[Any] = runner.executable.device_template or []
         cells = dict(reads)
         self.program = program
+        self.count = len(program.results)
         self.reads = reads
         # What each argument is: a cell, the number of a feed, or a constant.
         places = program.arguments
@@ -283,8 +292,10 @@ class Direct:
             results = self.program.call(*arguments)
             for n, cell in self.kept:
                 cell.value = results[n]  # the old content when a check failed
-            if self.program.checks:
-                self.program.raise_failure(results)
+            if len(results) > self.count:
+                results, failure = self.program.finished(results)
+                if failure is not None:
+                    raise failure
             for n, cell in self.written:
                 cell.value = results[n]
         return [own(results[n]) for n in self.fetched]
