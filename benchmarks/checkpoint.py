@@ -84,7 +84,9 @@ def copy_ways(arrays):
     content = np.concatenate(list(arrays.values()))
 
     def save(folder):
-        content.tofile(os.path.join(folder, "copy"))
+        with open(os.path.join(folder, "copy"), "wb", buffering=0) as file:
+            for start in range(0, len(content), 1 << 24):
+                file.write(content[start : start + (1 << 24)].data)
         flush(folder)
 
     def restore(folder):

@@ -120,6 +120,18 @@ def test_attributes_of_other_versions():
         tf.import_graph_def(message, producer_op_list=producer)
 
 
+def test_hints_of_later_versions_are_dropped():
+    message = exported()
+    node(message, "y").attr["grad_a"].b = True
+    node(message, "y").attr["incompatible_shape_error"].b = True
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(message, name="")
+        assert graph.as_graph_def() == exported()
+    node(message, "y").attr["incompatible_shape_error"].b = False
+    with pytest.raises(ValueError, match="incompatible_shape_error"):
+        tf.import_graph_def(message)
+
+
 def test_defaults_are_filled_in():
     message = protos.GraphDef()
     for name in ("a", "b"):

@@ -71,3 +71,10 @@ for size in [(7, 5), (2, 3), (8, 6), (3, 2), (1, 1)]:
         grad=False,
     )
 case("resize_area_bytes", call("image.resize_area", [5, 3]), x=u8(1, 13, 11, 3))
+case(
+    "extract_patches",
+    call(
+        "image.extract_patches", sizes=[1, 2, 3, 1], strides=[1, 1, 2, 1], rates=[1, 1, 1, 1], padding="SAME"
+    ),
+    x=f32(1, 4, 5, 2),
+)

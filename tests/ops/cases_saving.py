@@ -13,7 +13,8 @@ rows = Rows("saving")
 
 def case(name, build, **inputs_and_options):
     """Files are the host's business: nothing is compiled or differentiated."""
-    rows.case(name, build, **dict({"grad": False, "xla": False, "unknown": "whole tensors are saved"}, **inputs_and_options))
+    options = {"grad": False, "xla": False, "unknown": "whole tensors are saved"}
+    rows.case(name, build, **dict(options, **inputs_and_options))
 
 
 def fresh():

@@ -21,6 +21,8 @@ ops.image_adjust -> image python.ops.image_ops python.ops.image_ops_impl
 ops.image_codecs -> image io python.ops.image_ops python.ops.image_ops_impl
   -: decode_and_crop_jpeg decode_bmp decode_gif decode_image decode_jpeg decode_png encode_jpeg encode_png
       extract_jpeg_shape is_jpeg
+  python.ops.gen_image_ops: decode_and_crop_jpeg decode_bmp decode_gif decode_jpeg decode_png encode_jpeg
+      encode_png extract_jpeg_shape
 ops.image_boxes -> image python.ops.image_ops python.ops.image_ops_impl
   -: crop_and_resize draw_bounding_boxes extract_glimpse sample_distorted_bounding_box
   python.ops.gen_image_ops: crop_and_resize extract_glimpse
@@ -44,4 +46,6 @@ ops.image_transforms
       flat_transforms_to_matrices matrices_to_flat_transforms rotate transform translate
       translations_to_projective_transforms
   contrib.image.python.ops.distort_image_ops: adjust_hsv_in_yiq random_hsv_in_yiq
+ops.space
+  image: extract_patches=extract_image_patches_v2
 """

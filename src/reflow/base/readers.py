@@ -32,6 +32,7 @@ class Reader:
 
     def _clear(self) -> None:
         self.started = self.finished = self.produced = 0
+        self._name = b""
         self._current: Iterator[Record] | None = None
 
     def read(self, next_name: Callable[[], bytes], count: int = 1) -> list[Record]:
@@ -39,7 +40,9 @@ class Reader:
         with self._lock:
             while True:
                 if self._current is None:
-                    self._current = self._records(os.fsdecode(next_name()))
+                    self._name = b""
+                    self._name = next_name()
+                    self._current = self._records(os.fsdecode(self._name))
                     self.started += 1
                 found = self._some(count)
                 if found:
@@ -70,9 +73,13 @@ class Reader:
             raise errors.UnimplementedError(None, None, "Reader SerializeState")
         with self._lock:
             self._finish_whole()
-            return protos.ReaderBaseState(  # type: ignore[no-any-return]
-                work_started=self.started, work_finished=self.finished, num_records_produced=self.produced
-            ).SerializeToString()
+            message = protos.ReaderBaseState(
+                work_started=self.started,
+                work_finished=self.finished,
+                num_records_produced=self.produced,
+                current_work=self._name,
+            )
+            return message.SerializeToString()  # type: ignore[no-any-return]
 
     def _finish_whole(self) -> None:
         """A name that is one record is done with when the record is given."""
@@ -98,7 +105,7 @@ class Reader:
         with self._lock:
             self._clear()
             self.started, self.finished = counts
-            self.produced = message.num_records_produced
+            self.produced, self._name = message.num_records_produced, message.current_work
 
 
 def _parsed(state: bytes) -> Any:

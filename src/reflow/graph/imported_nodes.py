@@ -22,14 +22,13 @@ MAX_CONTINUED = 1 << 24  # elements of a constant whose message has some values 
 # Attributes that TensorFlow has added since, with the values by which they change nothing.
 LATER_DEFAULTS: dict[str, tuple[Any, ...]] = {
     "incompatible_shape_error": (True,),
-    "grad_a": (False,),
-    "grad_b": (False,),
     "allowed_devices": ([],),
     "metadata": ("",),
     "reset_on_empty": (False,),
     "num_args": (0,),
 }
-INFORMATIVE = frozenset(("debug_name",))  # attributes that change nothing, whatever they are
+# Attributes of later versions that change nothing, whatever they are: hints, and names for messages.
+INFORMATIVE = frozenset(("debug_name", "grad_a", "grad_b", "grad_x", "grad_y"))
 # What an op of which nothing is known may call the type of its outputs, by preference.
 _TYPE_NAMES = ("dtype", "T", "out_type", "DstT", "output_type", "Tout")
 

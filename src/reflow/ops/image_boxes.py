@@ -115,7 +115,7 @@ def _crop_kernel(
     crop = (int(crop_size[0]), int(crop_size[1]))
     require(xp, min(crop) > 0, "crop dimensions must be positive: {}", list(crop))
     require(xp, min(image.shape[1:3]) > 0, "image dimensions must be positive: {}", mats.shown(image))
-    x = image.astype(SINGLE)
+    x = xp.asarray(image.astype(SINGLE))
     nearest = _text(method) == "nearest"
     rows, columns = _crop_places(xp, boxes, crop, image.shape, nearest)
     if not boxes.shape[0] or not image.shape[0]:
@@ -168,7 +168,7 @@ def _crop_grad_boxes(xp: Any, grads: Any, image: Any, boxes: Any, box_ind: Any) 
     if not boxes.shape[0]:
         return xp.zeros((0, 4), SINGLE)
     rows, columns = _crop_places(xp, boxes, grads.shape[1:3], image.shape)
-    corners = _corners(image.astype(SINGLE), box_ind, rows, columns)
+    corners = _corners(xp.asarray(image.astype(SINGLE)), box_ind, rows, columns)
     top_left, top_right, bottom_left, bottom_right = corners
     across, down = columns.part[:, None, :, None], rows.part[:, :, None, None]
     kept = _inside(rows, columns, grads)

@@ -13,7 +13,7 @@ import numpy as np
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape
 from reflow.graph.checks import require
-from reflow.graph.constant import constant_value, constant_value_as_shape
+from reflow.graph.constant import constant_value_as_shape
 from reflow.graph.graph import constant, convert_to_tensor, emit, name_scope
 from reflow.graph.registry import register
 from reflow.ops import blocks
@@ -47,7 +47,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _sources(xp: Any, transforms: Any, height: int, width: int) -> tuple[Any, Any, Any]:
-    """Where each pixel comes from, [transforms, height, width] for x and y, and where it comes from at all."""
+    """Where each pixel comes from, [transforms, height, width] for x and y, and whether it does."""
     y, x = np.mgrid[0:height, 0:width].astype(SINGLE)
     a0, a1, a2, b0, b1, b2, c0, c1 = (transforms[:, i, None, None] for i in range(8))
     scale = c0 * x + c1 * y + SINGLE(1)
@@ -63,7 +63,7 @@ def _read(xp: Any, images: Any, rows: Any, columns: Any) -> Any:
     y = xp.where(inside, rows, xp.zeros_like(rows)).astype(np.int32)
     x = xp.where(inside, columns, xp.zeros_like(columns)).astype(np.int32)
     number = np.arange(images.shape[0])[:, None, None]
-    return xp.where(inside[..., None], images[number, y, x], xp.zeros((), images.dtype))
+    return xp.where(inside[..., None], xp.asarray(images)[number, y, x], xp.zeros((), images.dtype))
 
 
 def _rounded(xp: Any, places: Any) -> Any:
@@ -229,15 +229,16 @@ def angles_to_projective_transforms(
             raise TypeError("Angles should have rank 0 or 1.")
         if rank == 0:
             angles = angles[None]
-        right, low = image_width - 1, image_height - 1
-        right_again = image_width - 1
-        x = (right - (emit("Cos", angles) * right_again - emit("Sin", angles) * low)) / 2.0
-        low, right, low_again = image_height - 1, image_width - 1, image_height - 1
-        y = (low - (emit("Sin", angles) * right + emit("Cos", angles) * low_again)) / 2.0
+        side = image_width - 1
+        across = emit("Cos", angles) * (image_width - 1)
+        x = (side - (across - emit("Sin", angles) * (image_height - 1))) / 2.0
+        side = image_height - 1
+        across = emit("Sin", angles) * (image_width - 1)
+        y = (side - (across + emit("Cos", angles) * (image_height - 1))) / 2.0
         count = shape(angles)[0]
         columns = [
             emit("Cos", angles)[:, None],
-            (-emit("Sin", angles))[:, None],
+            -emit("Sin", angles)[:, None],
             x[:, None],
             emit("Sin", angles)[:, None],
             emit("Cos", angles)[:, None],
@@ -297,7 +298,7 @@ def _as_batch(images: Any) -> Any:
     raise TypeError("Images should have rank between 2 and 4.")
 
 
-def _as_given(found: Any, rank: int) -> Any:
+def _as_given(found: Any, rank: int | None) -> Any:
     """A batch with the dimensions that the images had."""
     if rank == 2:
         return found[0, :, :, 0]
@@ -337,8 +338,6 @@ def transform(
         batch = _as_batch(given)
         if output_shape is None:
             output_shape = shape(batch)[1:3]
-            known = constant_value(output_shape)
-            output_shape = output_shape if known is None else known
         output_shape = convert_to_tensor(output_shape, dtypes.int32, name="output_shape")
         if not output_shape.shape.is_compatible_with([2]):
             raise ValueError("output_shape must be a 1-D Tensor of 2 elements: new_height, new_width")

@@ -211,8 +211,8 @@ def _max_v2_gradient(node: Any, grad: Any) -> list[Any]:
 def _second_v2_gradient(op_type: str) -> Any:
     def rule(node: Any, grad: Any) -> list[Any]:
         x, y, _, ksize, strides = node.inputs
-        result = emit(op_type, x, y, grad, ksize, strides, **_v2_settings(node))
-        return [_zeros_of(x), _zeros_of(y), result, None, None]
+        nothing = [_zeros_of(x), _zeros_of(y)]
+        return [*nothing, emit(op_type, x, y, grad, ksize, strides, **_v2_settings(node)), None, None]
 
     return rule
 

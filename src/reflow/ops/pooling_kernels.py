@@ -135,7 +135,8 @@ def _reduced(jnp: Any, x: Any, axes: Sequence[Axis], kind: str) -> Any:
     """XLA's own windows."""
     from jax import lax
 
-    first = jnp.asarray(lowest(x.dtype) if kind == "max" else 0, x.dtype)
+    # A NumPy number: JAX must see that it is the neutral element, or there is no derivative.
+    first = np.asarray(lowest(x.dtype) if kind == "max" else 0, x.dtype)[()]
     function = lax.max if kind == "max" else lax.add
     window, strides = (1, *(a.window for a in axes)), (1, *(a.stride for a in axes))
     ends = [(0, 0), *((a.before, a.after) for a in axes)]

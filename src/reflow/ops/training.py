@@ -235,7 +235,7 @@ def _sparse_kernel(formula: Formula, names: list[str], slots: int) -> Formula:
         indices = given.pop("indices")
         wholes = [given[n] for n in names[:slots]]
         _check_rows(xp, indices, given["grad"], wholes[0])
-        given.update({n: _rows(xp, w, indices) for n, w in zip(names, wholes, strict=False)})
+        given.update(zip(names, _rows(xp, wholes, indices), strict=False))
         rows = formula(xp, **given, **attrs)
         new = tuple(_with_rows(xp, w, indices, r) for w, r in zip(wholes, rows, strict=True))
         return new if len(new) > 1 else new[0]
@@ -254,8 +254,11 @@ def _check_rows(xp: Any, indices: Any, grad: Any, whole: Any) -> None:
         require(xp, xp.logical_not(xp.any(outside)), message, indices[at], at)
 
 
-def _rows(xp: Any, whole: Any, indices: Any) -> Any:
-    return whole[indices] if xp is np else whole.at[indices].get(mode="clip")
+def _rows(xp: Any, wholes: list[Any], indices: Any) -> list[Any]:
+    """The rows of each slot."""
+    if xp is np:
+        return [whole[indices] for whole in wholes]
+    return [whole.at[indices].get(mode="clip") for whole in wholes]
 
 
 def _with_rows(xp: Any, whole: Any, indices: Any, rows: Any) -> Any:

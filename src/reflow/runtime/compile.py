@@ -41,11 +41,13 @@ class Program:
     ) -> None:
         self.segment = segment
         self.known = {i: known[i] for i in segment.inputs if i in known}
-        written = set(segment.writes)
         passed = [i for i in segment.inputs if i not in self.known]
-        self.donated = [i for i in passed if i in written and i not in segment.resized]
+        # JAX gives each buffer to the first result that it fits: the results have the order of the arguments,
+        # or else XLA would copy the contents from one slot's buffer to another's.
+        self.donated = [i for i in segment.writes if i in passed and i not in segment.resized]
         self.arguments = self.donated + [i for i in passed if i not in self.donated]
-        self.results = segment.outputs + segment.writes
+        others = [i for i in segment.writes if i not in self.donated]
+        self.results = self.donated + others + segment.outputs
         # What goes with the results, of all traces: each shape of the arguments has its own.
         self.traces: list[tuple[list[Check], Layout]] = []
         self._hostward = [n for n, i in enumerate(segment.outputs) if i in hostward]
