@@ -271,8 +271,36 @@ PIPELINES: dict[str, Callable[[], Any]] = {
     "shard": lambda: Dataset.range(60).skip(5).shard(4, 2).take(9),
     "zip": lambda: Dataset.zip((Dataset.range(30).filter(lambda x: x % 3 > 0), Dataset.range(99).skip(2))),
     "chain": lambda: Dataset.range(7).concatenate(Dataset.range(30, 40)).map(lambda x: -x).cache().repeat(2),
+    "rows": lambda: Dataset.from_tensor_slices(np.arange(24).reshape(4, 2, 3)).map(
+        lambda m: (m[1:, -1], tf.transpose(m), tf.stack([m[0], m[1] * 2]), m[..., tf.newaxis, 0], m[::-1])
+    ),
+    "bytes": lambda: Dataset.from_tensor_slices([b"ab", b"cd", b"ef"]).map(
+        lambda b: tf.reshape(tf.cast(tf.decode_raw(b, tf.uint8), tf.int32), [2])
+    ),
+    "examples": lambda: Dataset.range(5).map(example_of).map(parsed),
+    "flat": lambda: Dataset.range(9).flat_map(lambda x: Dataset.range(x)).filter(lambda y: y % 2 > 0),
+    "unbatch": lambda: Dataset.range(23).batch(5).map(lambda x: x + 1).unbatch().shuffle(4, seed=1),
     "constants": lambda: Dataset.range(9).map(lambda x: (tf.constant([1, 2]), x)),
 }
+
+
+def example_of(number: Any) -> Any:
+    def make(n: Any) -> bytes:
+        floats = tf.train.FloatList(value=[n + 0.5] * 2)
+        features = {"x": tf.train.Feature(float_list=floats)}
+        if n != 3:
+            features["y"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[n]))
+        return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+    text = tf.py_func(make, [number], tf.string)
+    text.set_shape([])
+    return text
+
+
+def parsed(text: Any) -> Any:
+    features = {"x": tf.FixedLenFeature([2], tf.float32), "y": tf.FixedLenFeature([], tf.int64, -1)}
+    found = tf.parse_single_example(text, features)
+    return found["x"], found["y"]
 
 
 @pytest.mark.parametrize("name", list(PIPELINES))
@@ -346,7 +374,27 @@ def test_memory_stays_flat() -> None:
     assert peak < 4e6
 
 
+def test_elements_of_several_shapes_are_shuffled() -> None:
+    rows = Dataset.from_tensor_slices([[1, 2], [3, 4]])
+    both = rows.concatenate(Dataset.from_tensor_slices([[5, 6, 7]])).shuffle(3, seed=1)
+    assert sorted(v.tolist() for v in all_elements(both)) == [[1, 2], [3, 4], [5, 6, 7]]
+
+
 # Files
+
+
+def test_records_before_the_damage_are_given(tmp_path: Path) -> None:
+    paths = [tmp_path / "one", tmp_path / "two"]
+    for path in paths:
+        with tf.python_io.TFRecordWriter(str(path)) as writer:
+            for i in range(3):
+                writer.write(b"%d" % i)
+    paths[0].write_bytes(paths[0].read_bytes()[:-1])
+    whole = tf.data.TFRecordDataset([str(p) for p in paths])
+    kept = whole.apply(tf.data.experimental.ignore_errors())
+    assert all_elements(kept) == [b"0", b"1", b"0", b"1", b"2"]
+    batches = whole.batch(2).apply(tf.data.experimental.ignore_errors())
+    assert [b.tolist() for b in all_elements(batches)] == [[b"0", b"1"], [b"0", b"1"], [b"2"]]
 
 
 def test_a_file_cache_is_read_by_another_session(tmp_path: Path) -> None:

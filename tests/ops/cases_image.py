@@ -77,4 +77,5 @@ case(
         "image.extract_patches", sizes=[1, 2, 3, 1], strides=[1, 1, 2, 1], rates=[1, 1, 1, 1], padding="SAME"
     ),
     x=f32(1, 4, 5, 2),
+    grad_nodes="the gradient is one node here",
 )

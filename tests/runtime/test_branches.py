@@ -168,3 +168,20 @@ def test_case_without_default_says_that_nothing_holds(tier):
 def test_misuse_is_refused(build, error, message):
     with tf.Graph().as_default(), pytest.raises(error, match=message):
         build(tf.placeholder(tf.float32, []))
+
+
+def test_a_condition_that_is_a_variable_has_one_value_for_the_run(tier):
+    flag, v = tf.Variable(True), tf.Variable(1.0)
+
+    def turn():
+        with tf.control_dependencies([tf.assign(flag, False)]):
+            return v + 1.0
+
+    y = tf.cond(flag, turn, lambda: v - 1.0)
+    z = tf.cond(v > 0.5, lambda: v - 1.0, lambda: v * 10.0)
+    with tf.Session(tier=tier) as session:
+        session.run(tf.global_variables_initializer())
+        assert session.run([y, z]) == [2.0, 0.0]
+        assert not session.run(flag)
+        session.run(v.assign(0.25))
+        assert session.run([y, z]) == [-0.75, 2.5]

@@ -30,6 +30,7 @@ from reflow.api_tables import (
     data,
     files,
     image,
+    layers,
     model,
     nets,
     ops,
@@ -54,6 +55,7 @@ TABLES = (
     nets.TABLE,
     image.TABLE,
     training_rooms.TABLE,
+    layers.TABLE,
 )
 
 ALIASES = """

@@ -171,10 +171,12 @@ def _integers(raws: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
         data, sizes = found
     ends = np.cumsum(sizes)
     last = data < 128
-    values = _varints(data, last)
     cut = np.flatnonzero((sizes > 0) & ~np.append(last, True)[ends - 1])
-    if values is None or cut.size:
-        raise MalformedError(int(cut[0]) if cut.size else 0)
+    if cut.size:
+        raise MalformedError(int(cut[0]))
+    values = _varints(data, last)
+    if isinstance(values, int):
+        raise MalformedError(int(np.searchsorted(ends, values, side="right")))
     before = np.zeros(len(data) + 1, np.int64)
     np.cumsum(last, out=before[1:])
     return values, before[ends] - before[ends - sizes]
@@ -204,17 +206,15 @@ def _few_integers(raw: bytes) -> tuple[np.ndarray, np.ndarray]:
     return np.array(values, np.int64), np.array([len(values)])
 
 
-def _varints(data: np.ndarray, last: np.ndarray) -> np.ndarray | None:
-    """The numbers that stand in `data`, whose last bytes `last` marks; None when it isn't numbers."""
+def _varints(data: np.ndarray, last: np.ndarray) -> np.ndarray | int:
+    """The numbers that stand in `data`, whose last bytes `last` marks; the place of one that is too long."""
     ends = np.flatnonzero(last)
     if len(ends) == len(data):
         return data.astype(np.int64)
-    if not last[-1]:
-        return None
     sizes = np.diff(ends, prepend=-1)
     starts = ends - sizes + 1
     if sizes.max() > 10:
-        return None
+        return int(starts[np.argmax(sizes > 10)])
     values = np.zeros(len(ends), np.uint64)
     for k in range(int(sizes.max())):
         longer = sizes > k

@@ -38,6 +38,14 @@ class Body:
         self.stacks = self._vectorized is not None
         self.slow = functions.is_slow(self._body)
 
+    @property
+    def makes(self) -> str:
+        """The type of the op that the function's first result comes from."""
+        op = self._body.outputs[0].op
+        while op.type == "Identity":
+            op = op.inputs[0].op
+        return op.type  # type: ignore[no-any-return]
+
     def bind(self, place: Place) -> BoundBody:
         """The function with the state that it has in one run of a pipeline."""
         make = self._store.functions.instance

@@ -15,6 +15,11 @@ from reflow.ops.dataset_cache import cache_files
 from reflow.ops.dataset_functions import Body, given_seeds, register_dataset, stream, text, texts
 
 
+def is_uniform(node: Any) -> bool:
+    """Whether all elements of a dataset have one shape, that the node's attributes say."""
+    return all(shape.is_fully_defined() for shape in node.attrs["output_shapes"])
+
+
 def _count(value: Any) -> int:
     return int(np.asarray(value))
 
@@ -36,7 +41,7 @@ def _shard(ctx: Any, source: Dataset, num_shards: Any, index: Any) -> Dataset:
 
 
 def _concatenate(ctx: Any, first: Dataset, second: Dataset) -> Dataset:
-    return shaping.Concatenate(first, second)
+    return shaping.Concatenate(first, second, is_uniform(ctx.node))
 
 
 def _zip(ctx: Any, *sources: Dataset) -> Dataset:
@@ -68,7 +73,7 @@ def _padded_batch(ctx: Any, source: Dataset, batch_size: Any, *rest: Any, N: int
 
 
 def _unbatch(ctx: Any, source: Dataset) -> Dataset:
-    return batching.Unbatch(source)
+    return batching.Unbatch(source, is_uniform(ctx.node))
 
 
 def _window(ctx: Any, source: Dataset, size: Any, shift: Any, stride: Any, drop_remainder: Any) -> Dataset:
@@ -125,6 +130,17 @@ for _type in (
 
 # With functions
 
+# The ops of datasets that give blocks of elements of one shape.
+STACKING = frozenset(
+    (
+        "FixedLengthRecordDatasetV2",
+        "RangeDataset",
+        "TFRecordDataset",
+        "TensorSliceDataset",
+        "TextLineDataset",
+    )
+)
+
 
 def _map(ctx: Any, source: Dataset, *captures: Any, f: Any, preserve_cardinality: bool) -> Dataset:
     return mapping.Map(source, Body(ctx, f, captures, 1), 1, preserve_cardinality)
@@ -161,7 +177,8 @@ def _take_while(ctx: Any, source: Dataset, *captures: Any, predicate: Any) -> Da
 
 
 def _flat_map(ctx: Any, source: Dataset, *captures: Any, f: Any) -> Dataset:
-    return mapping.FlatMap(source, Body(ctx, f, captures, 1))
+    function = Body(ctx, f, captures, 1)
+    return mapping.FlatMap(source, function, is_uniform(ctx.node) and function.makes in STACKING)
 
 
 def _cycle(wanted: Any) -> int:

@@ -26,8 +26,8 @@ class Program:
     """One XLA segment, compiled for concrete static values.
 
     `arguments` are the places of its arguments in the list of values; the old contents of the slots that
-    it writes and whose
-    shape stays come first: they are `donated`. `results` are the places of what it returns.
+    it writes and whose shape stays come first: they are `donated`. `results` are the places of what it
+    returns, in the same order as far as the slots go.
     """
 
     def __init__(
@@ -50,11 +50,13 @@ class Program:
         self.results = self.donated + others + segment.outputs
         # What goes with the results, of all traces: each shape of the arguments has its own.
         self.traces: list[tuple[list[Check], Layout]] = []
-        self._hostward = [n for n, i in enumerate(segment.outputs) if i in hostward]
+        first = len(self.results) - len(segment.outputs)
+        self._hostward = [n for n, i in enumerate(segment.outputs, first) if i in hostward]
         self._size = size
         self._singles = singles  # feeds of float32, cast here when they come as float64
         self._lock = threading.Lock()
         self.refused = False  # its branches have different shapes
+        self.conditional = False  # what it takes may be of a branch that did not run
         self.varying = [i for i in self.arguments if i in varying]
         self._seen: set[Any] = set()
         self.call: Callable[..., Any] = backend.jitted(self._trace, tuple(range(len(self.donated))))
@@ -90,7 +92,7 @@ class Program:
             trace(self.segment.steps, env, checks, memo, good)
 
     def _findings(self, good: Any, checks: list[Check]) -> Any:
-        """What a program returns of its checks: numbers packed together, whether all held the first; the rest."""
+        """What a program returns of its checks: numbers in one array, first whether all held; the rest."""
         if not checks:
             return None
         jnp = backend.jnp()
@@ -104,10 +106,10 @@ class Program:
         """
         if self.refused:
             return False
+        if self.conditional and any(env[i] is DEAD for i in self.arguments):
+            return False
         if not self.varying:
             return True
-        if any(env[i] is DEAD for i in self.varying):
-            return False
         shapes = tuple([np.shape(env[i]) for i in self.varying])
         if shapes in self._seen:
             return True

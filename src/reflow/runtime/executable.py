@@ -95,6 +95,10 @@ class Executable:
             s if s.host else Program(s, baked, self.plan.size, varying, singles, self._hostward(s))
             for s in self.segments
         ]
+        conditional = any(step.guard for step in self.plan.steps)
+        for part in parts:
+            if isinstance(part, Program):
+                part.conditional = conditional
         self.programs[key] = parts
         return parts
 

@@ -56,6 +56,8 @@ class Plan:
         self._step_of: dict[Operation, int] = {}
         self._guards = Guards(self._fed)
         nodes = self._needed_nodes(fetches, targets)
+        # A condition is one value for the whole run, even if it is a variable that the run changes.
+        self._conditions = {node.inputs[1] for node in nodes if node.type in SWITCHES}
         for node in self._ordered(nodes):
             self._add(node)
         for t in dict.fromkeys(fetches):
@@ -154,7 +156,7 @@ class Plan:
             self.constants[self._place(node.outputs[0])] = node.attrs["value"]
         elif own.slot is not None:
             self._place_slot(node)
-        elif self._is_alias(node) and node.outputs[0] not in self._wanted:
+        elif self._is_alias(node) and node.outputs[0] not in self._wanted | self._conditions:
             pass  # its users look at the variable itself
         elif node.type in (*SWITCHES, *MERGES) and slot_node(node.outputs[0]) is not None:
             pass  # so do those of a reference that passes through a conditional

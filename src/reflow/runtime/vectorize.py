@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from reflow.graph.function import FuncGraph
+from reflow.graph.registry import rule
 from reflow.runtime.evaluate import Step
 from reflow.runtime.plan import Plan
 
 # fmt: off
 ELEMENTWISE = frozenset((
     "Abs", "Acos", "Acosh", "AsString", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Cos",
-    "Cosh", "DecodeBase64", "Elu", "EncodeBase64", "Erf", "Erfc", "Exp", "Expm1", "Floor",
+    "Cosh", "DecodeBase64", "DecodeRaw", "Elu", "EncodeBase64", "Erf", "Erfc", "Exp", "Expm1", "Floor",
     "Identity", "Inv", "Invert", "IsFinite", "IsInf", "IsNan", "Log", "Log1p", "LogicalNot", "Neg",
     "OnesLike", "PreventGradient", "Reciprocal", "Relu", "Relu6", "Rint", "Round", "Rsqrt", "Selu",
     "Sigmoid", "Sign", "Sin", "Sinh", "Snapshot", "Softplus", "Softsign", "Sqrt", "Square",
@@ -81,7 +82,10 @@ class Vectorized:
             env[place] = value
         with np.errstate(all="ignore"):
             for part in self._parts:
-                env[part.step.outputs[0]] = part.run([env[i] for i in part.step.inputs], count)
+                result = part.run([env[i] for i in part.step.inputs], count)
+                results = result if part.step.several else (result,)
+                for place, value in zip(part.step.outputs, results, strict=True):
+                    env[place] = value
         return [self._result(env[i], i, count) for i in plan.fetched]
 
     def _result(self, value: Any, place: int, count: int) -> np.ndarray:
@@ -92,9 +96,9 @@ class Vectorized:
 
 
 def _part(step: Step, stacked: set[int]) -> _Part | None:
-    plain = step.rule.state is None and not step.writes and not step.guard and len(step.outputs) == 1
+    plain = step.rule.state is None and not step.writes and not step.guard and step.choices is None
     stateful = step.node.definition is None or step.node.definition.stateful
-    if not plain or stateful or step.several or step.choices is not None:
+    if not plain or stateful or not step.outputs:
         return None
     flags = [i in stacked for i in step.inputs]
     if not any(flags):
@@ -178,10 +182,68 @@ def _gather(step: Step, flags: list[bool]) -> Run | None:
     return lambda inputs, count: step.concrete(*inputs)
 
 
+def _transpose(step: Step, flags: list[bool]) -> Run | None:
+    if flags != [True, False]:
+        return None
+    return lambda inputs, count: np.transpose(inputs[0], [0, *(int(p) + 1 for p in np.asarray(inputs[1]))])
+
+
+def _pack(step: Step, flags: list[bool]) -> Run | None:
+    axis = step.node.attrs["axis"]
+    axis = axis + 1 if axis >= 0 else axis
+
+    def run(inputs: list[Any], count: int) -> Any:
+        whole = [
+            x if flag else np.broadcast_to(x, (count, *np.shape(x)))
+            for x, flag in zip(inputs, flags, strict=True)
+        ]
+        return np.stack(whole, axis)
+
+    return run
+
+
+def _strided_slice(step: Step, flags: list[bool]) -> Run | None:
+    """The masks have a bit for each dimension: the elements' number comes first and is taken whole."""
+    if flags != [True, False, False, False]:
+        return None
+    attrs = dict(step.node.attrs)
+    for name in ("begin_mask", "end_mask"):
+        attrs[name] = (attrs[name] << 1) | 1
+    for name in ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask"):
+        attrs[name] <<= 1
+    kernel = step.rule.bound("kernel", attrs)
+    if kernel is None:
+        return None
+
+    def run(inputs: list[Any], count: int) -> Any:
+        begin, end, strides = (np.concatenate([[n], x]) for n, x in zip((0, 0, 1), inputs[1:], strict=True))
+        return kernel(np, inputs[0], begin, end, strides)
+
+    return run
+
+
+def _parse_single_example(step: Step, flags: list[bool]) -> Run | None:
+    """Features of a fixed shape are parsed as those of a batch."""
+    attrs, whole = step.node.attrs, rule("ParseExample")
+    fixed = all(shape.is_fully_defined() for shape in attrs["dense_shapes"])
+    if whole is None or attrs["sparse_keys"] or not fixed or flags[0] is not True or any(flags[1:]):
+        return None
+    keys = [np.array(key.encode(), object) for key in attrs["dense_keys"]]
+    counts = {"Nsparse": 0, "Ndense": len(keys), "sparse_types": []}
+    kernel, names = whole.bound("host", {**attrs, **counts}), np.empty(0, object)
+    if kernel is None:
+        return None
+    return lambda inputs, count: kernel(None, inputs[0], names, *keys, *inputs[1:])
+
+
 _SPECIAL: dict[str, Callable[[Step, list[bool]], Run | None]] = {
     "Reshape": _reshape,
     "ExpandDims": _expand_dims,
     "Squeeze": _squeeze,
+    "Transpose": _transpose,
+    "Pack": _pack,
+    "StridedSlice": _strided_slice,
+    "ParseSingleExample": _parse_single_example,
     "OneHot": _one_hot,
     "GatherV2": _gather,
     "Gather": _gather,

@@ -186,9 +186,15 @@ def _object(value: Any) -> Any:
 
 
 class Unbatch(Unary):
-    """The rows of each element, as elements."""
+    """The rows of each element, as elements. `uniform`: all have one shape."""
 
-    stacks = True
+    def __init__(self, source: Dataset, uniform: bool) -> None:
+        super().__init__(source)
+        self._uniform = uniform
+
+    @property
+    def stacks(self) -> bool:  # type: ignore[override]
+        return self._uniform
 
     def cursor(self, place: Place) -> Cursor:
         return _UnbatchCursor(self.source.cursor(place.inside("Unbatch")))

@@ -6,10 +6,11 @@ import gzip
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import IO, Any
 
 from reflow.base import errors
-from reflow.base.pipeline.core import Cursor, Dataset, Element, Place, scalar
+from reflow.base.pipeline.core import Block, Cursor, Dataset, Element, Place, objects, scalar
 
 CHUNK = 1 << 18
 
@@ -18,6 +19,8 @@ Reader = Callable[[str], Iterator[bytes]]
 
 class Records(Dataset):
     """The byte strings that a reader finds in each of some files, one file after the other."""
+
+    stacks = True
 
     def __init__(self, names: Sequence[bytes], reader: Reader) -> None:
         self._names = list(names)
@@ -36,20 +39,38 @@ class _RecordsCursor(Cursor):
         self._reader = reader
         self._at = 0
         self._records: Iterator[bytes] | None = None
+        self._error: Exception | None = None  # what came after the records of the last block
 
     def __next__(self) -> Element:
+        return [scalar(self._record())]
+
+    def block(self, count: int) -> Block:
+        found = [self._record()]
+        try:
+            found.extend(islice(self._records or (), count - 1))
+        except errors.OpError as error:  # what came before it is in the list
+            self._leave(error)
+            self._error = error
+        return [objects(found)]
+
+    def _leave(self, error: Exception) -> None:
+        """Close the file, and go on to the next one unless it could not be opened."""
+        self._records = None
+        self._at += isinstance(error, (StopIteration, errors.DataLossError))
+
+    def _record(self) -> bytes:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
         while self._at < len(self._names):
             if self._records is None:
                 self._records = self._reader(os.fsdecode(self._names[self._at]))
             try:
-                return [scalar(next(self._records))]
-            except (StopIteration, errors.DataLossError) as end:
-                self._records = None
-                self._at += 1
-                if not isinstance(end, StopIteration):
-                    raise
-            except errors.OpError:
-                self._records = None
+                return next(self._records)
+            except StopIteration as end:
+                self._leave(end)
+            except errors.OpError as error:
+                self._leave(error)
                 raise
         raise StopIteration
 

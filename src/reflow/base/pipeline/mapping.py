@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -205,13 +205,19 @@ class _FilterCursor(Cursor):
 
 
 class FlatMap(Unary):
-    """The elements of the dataset that a function makes of each element, one dataset after the other."""
+    """The elements of the dataset that a function makes of each element, one dataset after the other.
 
-    stacks = False
+    `inner_stacks` says that those datasets have elements of one shape and give blocks of them.
+    """
 
-    def __init__(self, source: Dataset, function: Function) -> None:
+    def __init__(self, source: Dataset, function: Function, inner_stacks: bool = False) -> None:
         super().__init__(source)
         self.function = function
+        self._inner_stacks = inner_stacks
+
+    @property
+    def stacks(self) -> bool:  # type: ignore[override]
+        return self._inner_stacks
 
     def cursor(self, place: Place) -> Cursor:
         return _FlatMapCursor(self.source, self.function, place.inside("FlatMap"))
@@ -226,11 +232,17 @@ class _FlatMapCursor(Cursor):
         self._current: Cursor | None = None
 
     def __next__(self) -> Element:
+        return self._pull(next)  # type: ignore[no-any-return]
+
+    def block(self, count: int) -> Block:
+        return self._pull(lambda cursor: cursor.block(count))  # type: ignore[no-any-return]
+
+    def _pull(self, pull: Callable[[Cursor], Any]) -> Any:
         while True:
             if self._current is None:
                 self._current = self._open(next(self._source))
             try:
-                return next(self._current)
+                return pull(self._current)
             except StopIteration:
                 self._current = None
 

@@ -193,11 +193,11 @@ class _ShardCursor(Cursor):
 
 
 class Concatenate(Dataset):
-    """The elements of one dataset, then those of another."""
+    """The elements of one dataset, then those of another. `uniform`: all have one shape."""
 
-    def __init__(self, first: Dataset, second: Dataset) -> None:
+    def __init__(self, first: Dataset, second: Dataset, uniform: bool) -> None:
         self.sources = [first, second]
-        self.stacks = first.stacks and second.stacks
+        self.stacks = uniform and first.stacks and second.stacks
 
     def cursor(self, place: Place) -> Cursor:
         return _ChainCursor([s.cursor(place.inside("Concatenate", i)) for i, s in enumerate(self.sources)])

@@ -16,6 +16,7 @@ from reflow.base.shape import TensorShape, as_shape
 from reflow.graph.graph import (
     Graph,
     GraphKeys,
+    Operation,
     Tensor,
     convert_to_tensor,
     get_collection,
@@ -148,7 +149,7 @@ class Layer:
         self._trainable_weights: list[Any] = []
         self._non_trainable_weights: list[Any] = []
         self._losses: list[tuple[Any, Any]] = []  # (tensor, inputs it depends on or None)
-        self._updates: list[tuple[Any, Any]] = []
+        self._updates: list[Any] = []
         self._calls: list[tuple[Any, Any]] = []  # (inputs, outputs)
         self._graph: Graph | None = None
         self._scope: Any = None
@@ -224,6 +225,7 @@ class Layer:
                         f"{self.name})."
                     )
                 self._regularize_activity(inputs, outputs)
+        _collect(self.updates, GraphKeys.UPDATE_OPS)
         self._calls.append((inputs, outputs))
         return outputs
 
@@ -363,10 +365,13 @@ class Layer:
         _collect(made, GraphKeys.REGULARIZATION_LOSSES)
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
-        """Add operations that must run with each training step, to the collection UPDATE_OPS too."""
-        made = [update() if callable(update) else update for update in _as_list(updates)]
-        self._updates += [(update, inputs) for update in made]
-        _collect(made, GraphKeys.UPDATE_OPS)
+        """Add operations that must run with each training step; a call puts them into UPDATE_OPS.
+
+        Args:
+            updates: an operation, a tensor (its operation counts), a function that makes one, or a list of these.
+            inputs: accepted as in TensorFlow; what an update depends on is found in the graph.
+        """
+        self._updates += [_operation(update) for update in _as_list(updates)]
 
     @property
     def activity_regularizer(self) -> Any:
@@ -385,15 +390,20 @@ class Layer:
     @property
     def updates(self) -> list[Any]:
         """The update operations of all calls; none for a layer that is not trainable."""
-        return [update for update, _ in self._updates] if self.trainable else []
+        return list(self._updates) if self.trainable or self.stateful else []
 
     def get_losses_for(self, inputs: Any) -> list[Any]:
         """The losses that depend on certain inputs; with None, those that depend on none."""
-        return [loss for loss, own in self._losses if _same_inputs(own, inputs)]
+        if inputs is None:
+            return [loss for loss, own in self._losses if own is None]
+        return _depending([loss for loss, own in self._losses if own is not None], inputs)
 
     def get_updates_for(self, inputs: Any) -> list[Any]:
-        """The updates that depend on certain inputs; with None, those that depend on none."""
-        return [update for update, own in self._updates if _same_inputs(own, inputs)]
+        """The updates that depend on certain inputs; with None, those that depend on no inputs of a call."""
+        if inputs is not None:
+            return _depending(self.updates, inputs)
+        dependent = _depending(self.updates, [own for own, _ in self._calls])
+        return [update for update in self.updates if update not in dependent]
 
     @property
     def trainable_weights(self) -> list[Any]:
@@ -516,11 +526,27 @@ def _existing_variables() -> Iterable[Any]:
     return [*get_collection(GraphKeys.GLOBAL_VARIABLES), *get_collection(GraphKeys.LOCAL_VARIABLES)]
 
 
-def _same_inputs(own: Any, inputs: Any) -> bool:
-    if own is None or inputs is None:
-        return own is None and inputs is None
-    wanted = set(map(id, nest.flatten(inputs)))
-    return any(id(t) in wanted for t in nest.flatten(own))
+def _operation(update: Any) -> Any:
+    made = update() if callable(update) else update
+    return made if isinstance(made, Operation) else getattr(made, "op", made)
+
+
+def _depending(elements: Sequence[Any], inputs: Any) -> list[Any]:
+    """Those of some tensors and operations that some inputs lead to."""
+    sources = {tensor.op for tensor in nest.flatten(inputs)}
+    return [element for element in elements if _leads_to(sources, _operation(element))]
+
+
+def _leads_to(sources: set[Any], op: Any) -> bool:
+    seen, waiting = set(), [op]
+    while waiting:
+        current = waiting.pop()
+        if current in sources:
+            return True
+        if current not in seen:
+            seen.add(current)
+            waiting += [t.op for t in current.inputs] + list(current.control_inputs)
+    return False
 
 
 def _collect(elements: Iterable[Any], key: str) -> None:

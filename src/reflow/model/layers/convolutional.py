@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from reflow.base.shape import TensorShape, as_shape
-from reflow.graph.graph import emit
 from reflow.model.initializers import zeros_initializer
 from reflow.model.layers.base import InputSpec, Layer
 from reflow.model.layers.functional import functional
@@ -21,8 +20,9 @@ from reflow.ops.activations import bias_add
 from reflow.ops.array import shape
 from reflow.ops.atrous import prepared_convolution, separable_conv2d
 from reflow.ops.convolution import conv2d_transpose, conv3d_transpose
+from reflow.ops.joining import stack
 from reflow.ops.padding import pad
-from reflow.ops.shaping import expand_dims, reshape, squeeze
+from reflow.ops.shaping import expand_dims, reshape, squeeze, transpose
 
 ZEROS = zeros_initializer()
 
@@ -269,22 +269,33 @@ class _Transposed(_Filters):
         batch = sizes[0]
         space = [sizes[i + (2 if first else 1)] for i in range(self.rank)]
         new = [self._size_of(i, size) for i, size in enumerate(space)]
-        target = emit(
-            "Pack",
-            [batch, self.filters, *new] if first else [batch, *new, self.filters],
-            axis=0,
-            name="stack",
-        )
-        steps = (1, 1, *self.strides) if first else (1, *self.strides, 1)
-        word = format_word(self.data_format, self.rank + 2)
-        transposed = conv2d_transpose if self.rank == 2 else conv3d_transpose
-        outputs = transposed(
-            inputs, self.kernel, target, steps, padding=self.padding.upper(), data_format=word
-        )
+        target = stack([batch, self.filters, *new] if first else [batch, *new, self.filters])
+        outputs = self._transposed(inputs, target)
         outputs.set_shape(self.compute_output_shape(inputs.shape))
         if self.use_bias:
             outputs = bias_add(outputs, self.bias, data_format=format_word(self.data_format, 4))
         return outputs if self.activation is None else self.activation(outputs)
+
+    def _transposed(self, inputs: Any, target: Any) -> Any:
+        first = self.data_format == "channels_first"
+        steps = (1, 1, *self.strides) if first else (1, *self.strides, 1)
+        word = format_word(self.data_format, self.rank + 2)
+        options = {"padding": self.padding.upper(), "data_format": word}
+        if self.rank == 3:
+            return conv3d_transpose(inputs, self.kernel, target, steps, **options)
+        return self._transposed_images(inputs, target, steps, options)
+
+    def _transposed_images(self, inputs: Any, target: Any, steps: Any, options: Any) -> Any:
+        """As TensorFlow builds it where there is no GPU: channels that come first are moved to the end."""
+        if self.data_format == "channels_last":
+            target[0]  # a node without a use, which counts in random seeds
+            return conv2d_transpose(inputs, self.kernel, target, steps, **options)
+        inputs = transpose(inputs, (0, 2, 3, 1))
+        target = stack([target[i] for i in (0, 2, 3, 1)])
+        outputs = conv2d_transpose(
+            inputs, self.kernel, target, (1, *self.strides, 1), padding=self.padding.upper()
+        )
+        return transpose(outputs, (0, 3, 1, 2))
 
     def _size_of(self, axis: int, size: Any) -> Any:
         return transposed_size(size, self.kernel_size[axis], self.padding, self.strides[axis])

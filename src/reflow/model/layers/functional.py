@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from reflow.model.layers.base import Layer
 
 ALWAYS = ("self", "kwargs")
+KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
-def functional(layer: type[Layer], name: str, example: str) -> Callable[..., Any]:
+def _signature(layer: type[Layer], call: list[inspect.Parameter], after_reuse: Sequence[str]) -> Any:
+    own = [p for p in inspect.signature(layer.__init__).parameters.values() if p.name not in ALWAYS]
+    late = [p for p in own if p.name in after_reuse]
+    own = [p for p in own if p not in late]
+    shared = "trainable" in {p.name for p in own}
+    place = len(own) - (2 if shared else 1)
+    own[place:place] = call
+    reuse = [inspect.Parameter("reuse", KEYWORD, default=None)] if shared else []
+    return inspect.Signature([inspect.Parameter("inputs", KEYWORD), *own, *reuse, *late])
+
+
+def functional(
+    layer: type[Layer], name: str, example: str, after_reuse: Sequence[str] = ()
+) -> Callable[..., Any]:
     """The function form of a layer class.
 
     It takes the inputs, then the arguments of the class; a layer with variables takes `reuse` besides, to use the
-    variables of an earlier layer of the same `name`. `example` becomes its doctest.
+    variables of an earlier layer of the same `name`, and after it the arguments named in `after_reuse`. `example`
+    becomes its doctest.
     """
-    own = [p for p in inspect.signature(layer.__init__).parameters.values() if p.name not in ALWAYS]
     call = [p for p in inspect.signature(layer.call).parameters.values() if p.name not in ("self", "inputs")]
-    shared = "trainable" in {p.name for p in own}
-    keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter("inputs", keyword), *own]
-    place = len(parameters) - (2 if shared else 1)
-    parameters[place:place] = call
-    if shared:
-        parameters.append(inspect.Parameter("reuse", keyword, default=None))
-    signature = inspect.Signature(parameters)
+    signature = _signature(layer, call, after_reuse)
+    shared = "reuse" in signature.parameters
     of_call = {p.name for p in call}
 
     def apply(*args: Any, **kwargs: Any) -> Any:
