@@ -23,7 +23,7 @@ def main():
     tf.Graph.unique_name = unique_name
     tf.logging.set_verbosity(tf.logging.ERROR)
     answers = {}
-    for name, build in scenarios.scenario.builds.items():
+    for name, build in scenarios.BUILDS.items():
         try:
             with tempfile.TemporaryDirectory() as folder:
                 answers[name] = harness.answer(tf, build, folder)

@@ -27,6 +27,16 @@ class Scenarios:
         return build
 
 
+def numbers(tf, count=10):
+    """The numbers up to ``count``."""
+    return tf.data.Dataset.range(count)
+
+
+def one_shot(dataset):
+    """The element of a one-shot iterator."""
+    return dataset.make_one_shot_iterator().get_next(), []
+
+
 def answer(tf, build, folder):
     """What a system makes of a scenario, as plain JSON values."""
     graph = tf.Graph()

@@ -11,19 +11,19 @@ import pytest
 import reflow as tf
 
 from . import harness
-from .scenarios import scenario
+from .scenarios import BUILDS
 
 RECORDED = harness.load()
 # TensorFlow 1.15 makes `If` nodes in functions, Reflow the Switch and Merge that it makes elsewhere.
 WITH_CONDITIONS = ("mapped_conditions", "bucketed_to_boundary")
 
 
-@pytest.mark.parametrize("name", list(scenario.builds))
+@pytest.mark.parametrize("name", list(BUILDS))
 def test_pipeline(name: str, tmp_path: Path) -> None:
     want = RECORDED[name]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "tf.data static optimizations")
-        got: Any = harness.answer(tf, scenario.builds[name], str(tmp_path))
+        got: Any = harness.answer(tf, BUILDS[name], str(tmp_path))
     if "raises" in want or "raises" in got:
         assert got == want
         return

@@ -21,9 +21,9 @@ data.iterators -> python.data.ops.iterator_ops
 data.readers -> python.data.ops.readers
   data contrib.data: FixedLengthRecordDataset TFRecordDataset TextLineDataset
 data.experimental
-  data.experimental contrib.data: Counter RandomDataset Reducer bucket_by_sequence_length
-      choose_from_datasets copy_to_device dense_to_sparse_batch enumerate_dataset get_single_element
-      group_by_reducer group_by_window ignore_errors map_and_batch parallel_interleave
+  data.experimental contrib.data: Counter RandomDataset choose_from_datasets
+      copy_to_device dense_to_sparse_batch enumerate_dataset get_single_element ignore_errors
+      map_and_batch parallel_interleave
       prefetch_to_device sample_from_datasets scan shuffle_and_repeat unbatch unique
   data.experimental: INFINITE_CARDINALITY UNKNOWN_CARDINALITY cardinality from_variant
       map_and_batch_with_legacy_function take_while to_variant
@@ -33,8 +33,8 @@ data.experimental
   python.data.experimental.ops.interleave_ops: parallel_interleave sample_from_datasets
       choose_from_datasets
   python.data.experimental.ops.shuffle_ops: shuffle_and_repeat
-  python.data.experimental.ops.grouping: group_by_reducer group_by_window bucket_by_sequence_length
-      Reducer
+data.grouping -> python.data.experimental.ops.grouping
+  data.experimental contrib.data: Reducer bucket_by_sequence_length group_by_reducer group_by_window
 data.optional
   data.experimental contrib.data: Optional get_next_as_optional
   data.experimental: OptionalStructure=OptionalSpec

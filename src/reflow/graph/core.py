@@ -10,7 +10,7 @@ from typing import Any
 
 from reflow.base import dtypes, errors
 from reflow.base.shape import Dimension, TensorShape, as_shape, unknown_shape
-from reflow.graph import graphdef, registry, scopes
+from reflow.graph import drawing, graphdef, registry, scopes
 from reflow.graph.binding import Binding, default_value
 from reflow.graph.constant import make_constant
 from reflow.graph.conversion import convert, holds_tensor, pack_nested
@@ -549,6 +549,10 @@ class Graph:
         if self.functions:
             message.library.function.extend(f.as_function_def() for f in self.functions.values())
         return message
+
+    def _repr_html_(self) -> str:
+        """The picture that a notebook shows: scopes are boxes, edges have shapes."""
+        return drawing.notebook(self.as_graph_def(add_shapes=True))
 
     def node_def_of(self, op: Operation) -> Any:
         return graphdef.node_def(op)

@@ -157,10 +157,10 @@ def _check(true_classes: Any, num_true: int, num_sampled: int, unique: bool, ran
 def _require_inside(xp: Any, true_classes: Any, range_max: int) -> None:
     if not true_classes.size:
         return
-    worst = true_classes.reshape(-1)[xp.argmax((true_classes < 0) | (true_classes >= range_max))]
-    ok = xp.all((true_classes >= 0) & (true_classes < range_max))
+    xp = np if isinstance(true_classes, np.ndarray) else xp
+    outside = (true_classes < 0) | (true_classes >= range_max)
     message = f"`true_candidate` out of range [0, {range_max}), received {{}}"
-    require(np if isinstance(true_classes, np.ndarray) else xp, ok, message, worst)
+    require(xp, ~xp.any(outside), message, true_classes.reshape(-1)[xp.argmax(outside)])
 
 
 # Words as candidates

@@ -4,12 +4,17 @@ All three take the windows of the forward convolution (`Geometry`). Filters are 
 when the input has a multiple of the filters' depth, it is split in groups. In NumPy each tap of the window is
 one matrix product. For XLA, `lax` convolutions were the fastest in every shape measured but two: the filter
 gradient of 1 x 1 convolutions, a matrix product (2 to 4 times as fast), and the input gradient of a single
-channel (twice as fast as a product followed by shifted sums).
+channel (twice as fast as a product followed by shifted sums). XLA's convolution on the CPU uses one core for
+most shapes, but runs independent ones side by side: so the batch of a large one is cut in parts.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
+import operator
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -189,6 +194,35 @@ def to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
 
 # XLA
 
+PART = 50_000_000  # products: a part of a batch that is worth a convolution of its own
+
+
+def _parts(geometry: Geometry) -> int:
+    """In how many parts the batch is cut."""
+    import jax.numpy as jnp
+
+    if not is_cpu(jnp):
+        return 1
+    products = math.prod(geometry.outputs) * math.prod(geometry.kernel[:-1])
+    return max(1, min(os.cpu_count() or 1, geometry.batch, products // PART))
+
+
+def _in_parts(geometry: Geometry, run: Any, *arrays: Any) -> list[Any]:
+    """`run(geometry, *arrays)` for each part of the batch."""
+    import jax.numpy as jnp
+
+    count = _parts(geometry)
+    if count == 1:
+        return [run(geometry, *arrays)]
+    cut = zip(*(jnp.array_split(a, count) for a in arrays), strict=True)
+    return [run(dataclasses.replace(geometry, batch=each[0].shape[0]), *each) for each in cut]
+
+
+def _joined(parts: list[Any]) -> Any:
+    import jax.numpy as jnp
+
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+
 
 def _filter_layout(geometry: Geometry) -> str:
     return LETTERS[-len(geometry.axes) :] + "IO"
@@ -196,6 +230,10 @@ def _filter_layout(geometry: Geometry) -> str:
 
 def xla_forward(geometry: Geometry, x: Any, w: Any) -> Any:
     """The convolution, for XLA."""
+    return _joined(_in_parts(geometry, lambda g, x: _lax_forward(g, x, w), x))
+
+
+def _lax_forward(geometry: Geometry, x: Any, w: Any) -> Any:
     from jax import lax
 
     axes = geometry.axes
@@ -211,13 +249,20 @@ def xla_forward(geometry: Geometry, x: Any, w: Any) -> Any:
 
 
 def xla_to_input(geometry: Geometry, w: Any, grad: Any) -> Any:
-    """The gradient for the input, for XLA: a convolution of the spread gradient with the turned filters."""
+    """The gradient for the input, for XLA."""
+    import jax.numpy as jnp
+
+    if geometry.depth == 1 and is_cpu(jnp):
+        return _single_channel(jnp, geometry, w, grad)
+    return _joined(_in_parts(geometry, lambda g, grad: _lax_to_input(g, w, grad), grad))
+
+
+def _lax_to_input(geometry: Geometry, w: Any, grad: Any) -> Any:
+    """A convolution of the spread gradient with the turned filters."""
     import jax.numpy as jnp
     from jax import lax
 
     axes, groups = geometry.axes, geometry.groups
-    if geometry.depth == 1 and is_cpu(jnp):
-        return _single_channel(jnp, geometry, w, grad)
     turned = jnp.flip(w, tuple(range(len(axes))))
     turned = turned.reshape(*geometry.window, -1, groups, geometry.filters // groups)
     turned = jnp.swapaxes(turned, -1, -3).reshape(*geometry.window, -1, geometry.depth)
@@ -247,13 +292,19 @@ def _single_channel(jnp: Any, geometry: Geometry, w: Any, grad: Any) -> Any:
 
 
 def xla_to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
-    """The gradient for the filters, for XLA: a convolution over the batch, of which it is the window."""
+    """The gradient for the filters, for XLA."""
     import jax.numpy as jnp
+
+    if tap_count(geometry.axes) == geometry.groups == 1 and is_cpu(jnp):
+        return _one_tap(jnp, geometry, x, grad)
+    return functools.reduce(operator.add, _in_parts(geometry, _lax_to_filter, x, grad))
+
+
+def _lax_to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
+    """A convolution over the batch, whose windows are as large as the output."""
     from jax import lax
 
     axes = geometry.axes
-    if tap_count(axes) == geometry.groups == 1 and is_cpu(jnp):
-        return _one_tap(jnp, geometry, x, grad)
     letters = LETTERS[-len(axes) :]
     ends = [
         (a.before, (a.window - 1) * a.rate + (a.count - 1) * a.stride + 1 - a.size - a.before) for a in axes

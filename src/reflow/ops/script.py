@@ -81,6 +81,8 @@ def _raise_as_op_error(node: Operation, error: Exception) -> NoReturn:
 
 def _array(value: Any) -> np.ndarray:
     array = np.array(value)  # a copy: the function may keep its own and change it
+    if array.dtype.kind == "S" and not isinstance(value, np.ndarray):
+        array = np.array(value, object)  # which keeps zero bytes at the end
     if array.dtype.kind not in "OSU":
         return array
     flat = [x.encode("utf-8") if isinstance(x, str) else x for x in array.reshape(-1)]

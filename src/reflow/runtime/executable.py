@@ -103,7 +103,7 @@ class Executable:
         return parts
 
     def _hostward(self, segment: Segment) -> set[int]:
-        """Those results of a segment that no other one computes with: they go to the host, or to the caller."""
+        """Those results of a segment that no other one computes with: the host or the caller gets them."""
         wanted = {i for s in self.segments if not s.host and s is not segment for i in s.inputs}
         return set(segment.outputs) - wanted
 

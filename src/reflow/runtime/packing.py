@@ -1,7 +1,7 @@
 """Small results of a program as one array for each type.
 
-Each array that leaves XLA for NumPy costs some microseconds whatever its size: a step whose loss, accuracy and
-summaries are looked at would pay more for them than for its own work.
+Each array that leaves XLA for NumPy costs some microseconds whatever its size: a step whose loss, accuracy
+and summaries are looked at would pay more for them than for its own work.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Ops with results of unknown length, in XLA: their results padded, where nobody can tell.
 
-XLA knows all shapes beforehand; the results of `Unique` and `ComputeAccidentalHits` have none. What optimizers
-and sampled losses do with them comes to the same, though, when they are as long as the input, and the elements
-that are too many stand for no row (`graph.checks.absent`) or say what another one says. Such an op has a kernel
-`padded`, and here is looked up whether all that is made of its results is of that kind. If not, the op stays
-on the host, where it is in interpreted runs in any case.
+XLA knows all shapes beforehand; the results of `Unique` and `ComputeAccidentalHits` have none. What
+optimizers and sampled losses do with them comes to the same, though, when they are as long as the input, and
+the elements that are too many stand for no row (`graph.checks.absent`) or say what another one says. Such an
+op has a kernel `padded`, and here is looked up whether all that is made of its results is of that kind. If
+not, the op stays on the host, where it is in interpreted runs in any case.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from reflow.graph.graph import Graph, get_default_graph
 from reflow.runtime import backend, tracing
 from reflow.runtime.executable import Executable, Runner
 from reflow.runtime.fetches import LEAVES, Feeder, Fetches, feed_tensors, key_of, plain
-from reflow.runtime.partial import PartialRun
 from reflow.runtime.functions import Functions
+from reflow.runtime.partial import PartialRun
 from reflow.runtime.policy import tier_of
 from reflow.runtime.store import Store
 

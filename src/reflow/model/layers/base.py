@@ -6,6 +6,7 @@ every later call. Names of variables and nodes, and their order, are those of Te
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -25,8 +26,13 @@ from reflow.graph.graph import (
     name_scope,
 )
 from reflow.model import variable_scope as scopes
+from reflow.model.partitioned import PartitionedVariable
+from reflow.model.variable_base import Variable
 from reflow.ops import blocks
 from reflow.platform import nest
+
+
+BOOKS = ("_trainable_weights", "_non_trainable_weights", "_losses", "_loss_functions", "_updates", "_calls")
 
 
 class InputSpec:
@@ -149,6 +155,7 @@ class Layer:
         self._trainable_weights: list[Any] = []
         self._non_trainable_weights: list[Any] = []
         self._losses: list[tuple[Any, Any]] = []  # (tensor, inputs it depends on or None)
+        self._loss_functions: list[tuple[Any, Any]] = []
         self._updates: list[Any] = []
         self._calls: list[tuple[Any, Any]] = []  # (inputs, outputs)
         self._graph: Graph | None = None
@@ -344,25 +351,27 @@ class Layer:
         return self.add_weight(*args, **kwargs)
 
     def _regularize(self, name: str, variable: Any, regularizer: Callable[..., Any]) -> None:
-        for part in _parts(variable):
+        def made(part: Any) -> Any:
             with name_scope(f"{name}/Regularizer"):
-                loss = regularizer(part)
-            if loss is not None:
-                self.add_loss(loss)
+                return regularizer(part)
+
+        for part in _parts(variable):
+            self.add_loss(functools.partial(made, part))
 
     def add_loss(self, losses: Any, inputs: Any = None) -> None:
         """Add losses to the layer, and to the collection REGULARIZATION_LOSSES.
 
         Args:
-            losses: a tensor, a function without arguments that makes one, or a list of these.
+            losses: a tensor, a function without arguments that makes one, or a list of these. A function is called
+                for the collection, and again whenever `losses` is read.
             inputs: the inputs that the losses depend on; None when they depend on none.
         """
-        made = [
-            loss() if callable(loss) and not isinstance(loss, Tensor) else loss for loss in _as_list(losses)
-        ]
-        made = [loss for loss in made if loss is not None]
-        self._losses += [(loss, inputs) for loss in made]
-        _collect(made, GraphKeys.REGULARIZATION_LOSSES)
+        added = [(loss, inputs) for loss in nest.flatten(losses) if loss is not None]
+        tensors = [loss for loss in added if not _is_function(loss[0])]
+        functions = [loss for loss in added if _is_function(loss[0])]
+        self._losses += tensors
+        self._loss_functions += functions
+        _collect([loss for loss, _ in tensors + _called(functions)], GraphKeys.REGULARIZATION_LOSSES)
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """Add operations that must run with each training step; a call puts them into UPDATE_OPS.
@@ -385,18 +394,25 @@ class Layer:
     @property
     def losses(self) -> list[Any]:
         """The losses of the variables and of all calls."""
-        return [loss for loss, _ in self._losses]
+        return [loss for loss, _ in self._all_losses()]
+
+    def _all_losses(self) -> list[tuple[Any, Any]]:
+        own = self._losses + _called(self._loss_functions)
+        return own + [loss for layer in self._sublayers() for loss in layer._all_losses()]
 
     @property
     def updates(self) -> list[Any]:
         """The update operations of all calls; none for a layer that is not trainable."""
-        return list(self._updates) if self.trainable or self.stateful else []
+        if not self.trainable and not self.stateful:
+            return []
+        return self._updates + [update for layer in self._sublayers() for update in layer.updates]
 
     def get_losses_for(self, inputs: Any) -> list[Any]:
         """The losses that depend on certain inputs; with None, those that depend on none."""
+        losses = self._all_losses()
         if inputs is None:
-            return [loss for loss, own in self._losses if own is None]
-        return _depending([loss for loss, own in self._losses if own is not None], inputs)
+            return [loss for loss, own in losses if own is None]
+        return _depending([loss for loss, own in losses if own is not None], inputs)
 
     def get_updates_for(self, inputs: Any) -> list[Any]:
         """The updates that depend on certain inputs; with None, those that depend on no inputs of a call."""
@@ -408,13 +424,30 @@ class Layer:
     @property
     def trainable_weights(self) -> list[Any]:
         """The trainable variables, in the order in which they were made."""
-        return list(self._trainable_weights) if self.trainable else []
+        if not self.trainable:
+            return []
+        inner = [w for layer in self._sublayers() for w in layer.trainable_weights]
+        return _distinct(self._trainable_weights + self._held_variables(True) + inner)
 
     @property
     def non_trainable_weights(self) -> list[Any]:
         """The other variables."""
-        rest = list(self._non_trainable_weights)
-        return rest if self.trainable else self._trainable_weights + rest
+        own = self._non_trainable_weights + self._held_variables(False)
+        inner = self._sublayers()
+        if self.trainable:
+            return _distinct(own + [w for layer in inner for w in layer.non_trainable_weights])
+        trained = self._trainable_weights + self._held_variables(True)
+        return _distinct(trained + own + [w for layer in inner for w in layer.weights])
+
+    def _sublayers(self) -> list[Layer]:
+        """The layers that are attributes of this one, or elements of lists and dicts that are."""
+        return [v for v in _leaves(self) if isinstance(v, Layer)]
+
+    def _held_variables(self, trainable: bool) -> list[Any]:
+        """The variables that are attributes without having been made by `add_weight`."""
+        held = [v for v in _leaves(self) if isinstance(v, Variable) and bool(v.trainable) is trainable]
+        made = set(map(id, self._trainable_weights + self._non_trainable_weights))
+        return [v for v in held if id(v) not in made]
 
     @property
     def weights(self) -> list[Any]:
@@ -518,8 +551,27 @@ def _as_list(value: Any) -> list[Any]:
 
 def _parts(variable: Any) -> list[Any]:
     """A variable, or the parts of a partitioned one."""
-    inner = getattr(variable, "_variable_list", None)
-    return list(inner) if inner is not None else [variable]
+    return list(variable) if isinstance(variable, PartitionedVariable) else [variable]
+
+
+def _is_function(loss: Any) -> bool:
+    return callable(loss) and not isinstance(loss, Tensor)
+
+
+def _called(functions: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    made = [(function(), inputs) for function, inputs in functions]
+    return [(loss, inputs) for loss, inputs in made if loss is not None]
+
+
+def _distinct(elements: Iterable[Any]) -> list[Any]:
+    return list({id(e): e for e in elements}.values())
+
+
+def _leaves(layer: Layer) -> list[Any]:
+    """The values of a layer's public and private attributes, without its own books."""
+    held = [value for name, value in vars(layer).items() if name not in BOOKS]
+    plain = [v for v in held if isinstance(v, (Layer, Variable, list, tuple, dict))]
+    return _distinct(nest.flatten(plain))
 
 
 def _existing_variables() -> Iterable[Any]:

@@ -247,9 +247,13 @@ class BatchNormalization(Layer):
 
         self.moving_mean = self._average("moving_mean", sizes, self.moving_mean_initializer)
         self.moving_variance = self._average("moving_variance", sizes, self.moving_variance_initializer)
-        if self.renorm:
+        if not self.renorm:
+            return
+        with colocate_with(self.moving_variance):
             self.moving_stddev = self._average("moving_stddev", sizes, initial_deviation)
+        with colocate_with(self.moving_mean):
             self.renorm_mean = self._average("renorm_mean", sizes, self.moving_mean_initializer)
+        with colocate_with(self.moving_stddev):
             self.renorm_stddev = self._average("renorm_stddev", sizes, initial_deviation)
 
     # Calling

@@ -1,0 +1,1 @@
+"""SavedModels: a graph with its variables, files and signatures, in a folder."""
