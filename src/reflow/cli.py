@@ -4,6 +4,7 @@ reflow run [--graph-json FILE] [--check-numerics] SCRIPT [ARG ...]     run a Ten
 reflow run [--graph-json FILE] [--check-numerics] -m MODULE [ARG ...]  the same for a module
 reflow board [--port PORT] DIR                      TensorBoard for a log folder
 reflow runs DIR                                     a table of the runs in a log folder
+reflow graph FILE [--svg OUT] [--depth N]            the nodes of a graph's file, or a picture of them
 reflow info                                         versions and devices
 reflow --version
 """
@@ -25,11 +26,12 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType, TracebackType
 from typing import Any
 
-from reflow.graph import scopes
+from reflow import api
+from reflow.graph import drawing, scopes
 from reflow.install import install
 from reflow.platform import versions
 from reflow.runtime import tracing
-from reflow.summary import board, experiment
+from reflow.summary import board, experiment, graph_file
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -40,13 +42,17 @@ _RUNNER_FILES = (__file__, "<frozen runpy>", runpy.__file__)
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="reflow", description="TensorFlow 1 programs, compiled by XLA.")
     parser.add_argument("--version", action="version", version=f"reflow {versions.REFLOW_VERSION}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,board,runs,info}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,board,runs,graph,info}")
     commands.add_parser("run", help="run a TensorFlow 1 program", add_help=False)
     board = commands.add_parser("board", help="show a log folder in TensorBoard, on localhost")
     board.add_argument("--port", type=int, help="6006 or the next that is free by default")
     runs = commands.add_parser("runs", help="compare the runs in a log folder: settings, step, last values")
     for command in (board, runs):
         command.add_argument("dir", metavar="DIR", help="the log folder")
+    graph = commands.add_parser("graph", help="list the nodes of the graph in a file, or draw it")
+    graph.add_argument("file", metavar="FILE", help="a GraphDef, MetaGraphDef, SavedModel or event file")
+    graph.add_argument("--svg", metavar="OUT", help="write a picture to OUT")
+    graph.add_argument("--depth", type=int, metavar="N", help="levels of name scopes to open in the picture")
     commands.add_parser("info", help="show versions and devices")
     return parser
 
@@ -95,6 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
     if options.command == "info":
         return _info()
+    if options.command == "graph":
+        return _graph(options)
     if not os.path.isdir(options.dir):
         print(f"reflow {options.command}: no such folder: {options.dir}", file=sys.stderr)
         return USAGE_ERROR
@@ -245,6 +253,35 @@ def _runs(options: argparse.Namespace) -> int:
         return 1
     Console().print(experiment.runs_table(found))
     return 0
+
+
+# reflow graph
+
+
+def _graph(options: argparse.Namespace) -> int:
+    try:
+        graph = graph_file.read_graph(options.file)
+        if not options.svg:
+            for node in graph.node:
+                print(f"{node.name} = {node.op}({', '.join(node.input)})")
+            return 0
+        picture = drawing.svg(_with_shapes(graph), options.depth)
+        with _replaced(os.path.abspath(options.svg)) as file:
+            file.write(picture)
+    except (OSError, ValueError) as error:
+        print(f"reflow graph: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    return 0
+
+
+def _with_shapes(graph: Any) -> Any:
+    """The graph with shapes if it can be built here, else as it is, and a word about that."""
+    api.load_ops()
+    try:
+        return graph_file.with_shapes(graph)
+    except ValueError as error:
+        print(f"reflow graph: drawn without inferred shapes: {error}", file=sys.stderr)
+        return graph
 
 
 # reflow info

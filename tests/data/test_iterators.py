@@ -530,3 +530,10 @@ def test_a_handle_chooses_the_iterator() -> None:
         names = session.run([one.string_handle(), two.string_handle()])
         order = [session.run(element, {handle: names[i]}) for i in (0, 1, 1, 0)]
     assert order == [0, 10, 11, 1]
+
+
+def test_a_function_that_would_change_a_variable_is_refused() -> None:
+    with tf.Graph().as_default():
+        v = tf.get_variable("total", initializer=1.0, use_resource=True)
+        with pytest.raises(tf.errors.UnimplementedError, match="total"):
+            tf.data.Dataset.range(3).map(lambda x: tf.assign_add(v, tf.cast(x, tf.float32)))

@@ -67,7 +67,13 @@ def clipped(tf):
     return lambda w: tf.clip_by_value(w, -0.05, 0.05)
 
 
-VECTORS, SEQUENCES, IMAGES, CHANNELS_FIRST, VOLUMES = (4, 5), (2, 6, 3), (2, 6, 6, 2), (2, 2, 6, 6), (2, 3, 3, 3, 2)
+VECTORS, SEQUENCES, IMAGES, CHANNELS_FIRST, VOLUMES = (
+    (4, 5),
+    (2, 6, 3),
+    (2, 6, 6, 2),
+    (2, 2, 6, 6),
+    (2, 3, 3, 3, 2),
+)
 
 
 # Dense layers
@@ -95,7 +101,9 @@ layer(
     "dense_initializers",
     VECTORS,
     lambda tf, x: tf.layers.dense(
-        x, 3, kernel_initializer=tf.truncated_normal_initializer(stddev=0.1),
+        x,
+        3,
+        kernel_initializer=tf.truncated_normal_initializer(stddev=0.1),
         bias_initializer=tf.constant_initializer(0.2),
     ),
 )
@@ -161,7 +169,9 @@ def dense_partitioned(tf):
 layer("flatten", SEQUENCES, lambda tf, x: tf.layers.flatten(x))
 layer("flatten_known", SEQUENCES, lambda tf, x: tf.layers.flatten(x), unknown=())
 layer("flatten_open", SEQUENCES, lambda tf, x: tf.layers.flatten(x), unknown=(0, 1))
-layer("flatten_channels_first", CHANNELS_FIRST, lambda tf, x: tf.layers.flatten(x, data_format="channels_first"))
+layer(
+    "flatten_channels_first", CHANNELS_FIRST, lambda tf, x: tf.layers.flatten(x, data_format="channels_first")
+)
 layer("flatten_rank1", (4,), lambda tf, x: tf.layers.flatten(x))
 layer("dropout_off", VECTORS, lambda tf, x: tf.layers.dropout(x))
 layer("dropout", VECTORS, lambda tf, x: tf.layers.dropout(x, 0.4, training=True))
@@ -208,8 +218,16 @@ layer(
     IMAGES,
     lambda tf, x: [tf.layers.conv2d(x, 3, 2, name="c"), tf.layers.conv2d(x, 3, 2, name="c", reuse=True)],
 )
-layer("conv2d_transpose", IMAGES, lambda tf, x: tf.layers.conv2d_transpose(x, 3, 3, 2, "same", activation=tf.nn.relu))
-layer("conv2d_transpose_valid", IMAGES, lambda tf, x: tf.layers.conv2d_transpose(x, 3, (3, 2), 2, use_bias=False))
+layer(
+    "conv2d_transpose",
+    IMAGES,
+    lambda tf, x: tf.layers.conv2d_transpose(x, 3, 3, 2, "same", activation=tf.nn.relu),
+)
+layer(
+    "conv2d_transpose_valid",
+    IMAGES,
+    lambda tf, x: tf.layers.conv2d_transpose(x, 3, (3, 2), 2, use_bias=False),
+)
 layer("conv2d_transpose_open", IMAGES, lambda tf, x: tf.layers.conv2d_transpose(x, 3, 2), unknown=(0, 1, 2))
 layer("conv3d_transpose", VOLUMES, lambda tf, x: tf.layers.conv3d_transpose(x, 2, 2, 2))
 layer("conv3d_transpose_same", VOLUMES, lambda tf, x: tf.layers.conv3d_transpose(x, 2, 3, 2, padding="same"))
@@ -218,7 +236,14 @@ layer(
     "separable_conv2d_same",
     IMAGES,
     lambda tf, x: tf.layers.separable_conv2d(
-        x, 3, 3, 2, "same", activation=tf.nn.relu, use_bias=False, depthwise_regularizer=square_sum(tf),
+        x,
+        3,
+        3,
+        2,
+        "same",
+        activation=tf.nn.relu,
+        use_bias=False,
+        depthwise_regularizer=square_sum(tf),
         pointwise_regularizer=square_sum(tf),
     ),
 )
@@ -246,7 +271,10 @@ for words, options in (
     ("_training", ON),
     ("_no_scale", {"training": True, "scale": False}),
     ("_no_center", {"training": True, "center": False, "momentum": 0.9}),
-    ("_renorm", {"training": True, "renorm": True, "renorm_clipping": {"rmax": 1.5, "rmin": 0.5, "dmax": 0.4}}),
+    (
+        "_renorm",
+        {"training": True, "renorm": True, "renorm_clipping": {"rmax": 1.5, "rmin": 0.5, "dmax": 0.4}},
+    ),
     ("_renorm_off", {"renorm": True}),
     ("_virtual", {"training": True, "virtual_batch_size": 2}),
     ("_frozen", {"training": True, "trainable": False}),
@@ -259,7 +287,9 @@ for words, options in (
 
         layer(f"batch_norm_{kind}{words}", shape, batch_normalized)
 
-layer("batch_norm_unfused", IMAGES, lambda tf, x: tf.layers.batch_normalization(x, fused=False, training=True))
+layer(
+    "batch_norm_unfused", IMAGES, lambda tf, x: tf.layers.batch_normalization(x, fused=False, training=True)
+)
 layer("batch_norm_axis1", SEQUENCES, lambda tf, x: tf.layers.batch_normalization(x, axis=1, training=True))
 layer("batch_norm_axes", IMAGES, lambda tf, x: tf.layers.batch_normalization(x, axis=[1, 3], training=True))
 layer(
@@ -393,18 +423,30 @@ refused("conv2d_format", (2, 6, 6, 2), lambda tf, x: tf.layers.conv2d(x, 3, 2, d
 refused("conv2d_kernel", (2, 6, 6, 2), lambda tf, x: tf.layers.conv2d(x, 3, (2, 2, 2)))
 refused("conv2d_causal", (2, 6, 6, 2), lambda tf, x: tf.layers.conv2d(x, 3, 2, padding="causal"))
 refused("conv2d_too_large", (2, 6, 6, 2), lambda tf, x: tf.layers.conv2d(x, 3, 7), unknown=())
-refused("conv2d_strides_and_dilation", (2, 6, 6, 2), lambda tf, x: tf.layers.conv2d(x, 3, 2, 2, dilation_rate=2))
+refused(
+    "conv2d_strides_and_dilation", (2, 6, 6, 2), lambda tf, x: tf.layers.conv2d(x, 3, 2, 2, dilation_rate=2)
+)
 refused("pool_rank", (2, 6, 2), lambda tf, x: tf.layers.max_pooling2d(x, 2, 2))
 refused("pool_size", (2, 6, 6, 2), lambda tf, x: tf.layers.max_pooling2d(x, (2, 2, 2), 2))
 refused("batch_norm_axis", (4, 5), lambda tf, x: tf.layers.batch_normalization(x, axis=2))
 refused("batch_norm_axis_type", (4, 5), lambda tf, x: tf.layers.batch_normalization(x, axis="1"))
 refused("batch_norm_twice", (4, 5), lambda tf, x: tf.layers.batch_normalization(x, axis=[1, -1]))
 refused("batch_norm_open", (4, 5), lambda tf, x: tf.layers.batch_normalization(x), unknown=(1,))
-refused("batch_norm_clip", (4, 5), lambda tf, x: tf.layers.batch_normalization(x, renorm=True, renorm_clipping={"r": 1}))
+refused(
+    "batch_norm_clip",
+    (4, 5),
+    lambda tf, x: tf.layers.batch_normalization(x, renorm=True, renorm_clipping={"r": 1}),
+)
 refused("batch_norm_virtual", (4, 5), lambda tf, x: tf.layers.batch_normalization(x, virtual_batch_size=0))
-refused("name_twice", (4, 5), lambda tf, x: [tf.layers.dense(x, 3, name="a"), tf.layers.dense(x, 3, name="a")])
+refused(
+    "name_twice", (4, 5), lambda tf, x: [tf.layers.dense(x, 3, name="a"), tf.layers.dense(x, 3, name="a")]
+)
 refused("reuse_of_nothing", (4, 5), lambda tf, x: tf.layers.dense(x, 3, name="a", reuse=True))
-refused("other_size", (4, 5), lambda tf, x: [tf.layers.dense(x, 3, name="a"), tf.layers.dense(x, 2, name="a", reuse=True)])
+refused(
+    "other_size",
+    (4, 5),
+    lambda tf, x: [tf.layers.dense(x, 3, name="a"), tf.layers.dense(x, 2, name="a", reuse=True)],
+)
 
 
 @SCENARIOS.error

@@ -16,6 +16,7 @@ from reflow.graph.layers import Point
 
 MAX_BOXES = 150  # a larger picture helps nobody
 LINE, PAD, MARGIN, LETTER = 14.0, 14.0, 10.0, 6.7  # pixels
+SMALL = 0.75  # of labels, to other texts
 
 # Fill and border by what a box is.
 COLOURS = {
@@ -125,7 +126,7 @@ class Picture:
         leaves = [_drawn_box(box) for box in boxes if not box.children]
         routes = {ends: self._route(*ends) for ends in links}
         lines = [_drawn_line(routes[ends], dashed=not flow) for ends, flow in links.items()]
-        labels = [_drawn_label(routes[ends], flow) for ends, flow in links.items() if flow]
+        labels = _drawn_labels([(routes[ends], _flow_text(flow)) for ends, flow in links.items() if flow])
         return _document(self.root, [*frames, *lines, *leaves, *labels], len(self.nodes))
 
     def _links(self) -> dict[tuple[str, str], dict[str, str]]:
@@ -289,18 +290,30 @@ def _drawn_line(points: list[Point], dashed: bool) -> str:
     return f'<path d="{" ".join(path)}" fill="none" stroke="#607d8b"{dash} marker-end="url(#tip)"/>'
 
 
-def _drawn_label(points: list[Point], flow: dict[str, str]) -> str:
+def _flow_text(flow: dict[str, str]) -> str:
     """The shape of the tensor that flows along a line, or how many tensors do."""
-    at = (len(points) - 1) // 2
-    (x, y), (to_x, to_y) = points[at : at + 2]
     shapes = set(flow.values())
-    text = shapes.pop() if len(shapes) == 1 else "tensors"
-    if len(flow) > 1:
-        text = f"{len(flow)} tensors" if text == "tensors" else f"{len(flow)} tensors {text}"
-    return (
-        f'<text x="{(x + to_x) / 2:.1f}" y="{(y + to_y) / 2 + 3:.1f}" text-anchor="middle" font-size="9" '
-        f'fill="#37474f" stroke="#fff" stroke-width="3" paint-order="stroke">{_escaped(text)}</text>'
-    )
+    if len(flow) == 1:
+        return shapes.pop()
+    return f"{len(flow)} tensors" + (f" {shapes.pop()}" if len(shapes) == 1 else "")
+
+
+def _drawn_labels(labels: list[tuple[list[Point], str]]) -> list[str]:
+    """Texts on the middles of their lines, or beneath where another text is there already."""
+    taken: list[tuple[float, float, float]] = []
+    drawn = []
+    for points, text in labels:
+        at = (len(points) - 1) // 2
+        (x, y), (to_x, to_y) = points[at : at + 2]
+        x, y, half = (x + to_x) / 2, (y + to_y) / 2 + 3, len(text) * LETTER * SMALL / 2
+        while any(abs(y - b) < LINE * SMALL and abs(x - a) < half + h for a, b, h in taken):
+            y += LINE * SMALL
+        taken.append((x, y, half))
+        drawn.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="9" fill="#37474f" '
+            f'stroke="#fff" stroke-width="3" paint-order="stroke">{_escaped(text)}</text>'
+        )
+    return drawn
 
 
 def _escaped(text: str) -> str:

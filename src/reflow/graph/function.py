@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from reflow.base import dtypes, protos
+from reflow.base import dtypes, errors, protos
 from reflow.base.shape import TensorShape, unknown_shape
 from reflow.graph import graphdef, registry, scopes
 from reflow.graph.core import Graph, output_types
@@ -101,7 +101,21 @@ class FuncGraph(Graph):
                 inputs = [self.capture(t) for t in inputs]
             finally:
                 self._name_stack = outer
+        self._refuse_write(op_type, inputs)
         return super().add(op_type, inputs, attrs, name)
+
+    def _refuse_write(self, op_type: str, inputs: list[Tensor]) -> None:
+        """A function gets the values of the variables around it: what it wrote there would be lost."""
+        own = registry.rule(op_type)
+        for position in own.updates if own is not None else ():
+            variable = getattr(inputs[position].op, "stands_for", None)
+            if variable is not None and not isinstance(variable.graph, FuncGraph):
+                raise errors.UnimplementedError(
+                    None,
+                    None,
+                    f"{op_type} writes the variable {variable.op.name!r} inside the function {self.name!r} (of a "
+                    "dataset, say): Reflow's functions can read the variables around them, but not change them",
+                )
 
     def capture(self, tensor: Tensor) -> Tensor:
         """The tensor of this graph that stands for `tensor`: itself, or the argument it is passed as.

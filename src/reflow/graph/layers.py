@@ -68,8 +68,8 @@ def _acyclic(count: int, edges: Sequence[Edge]) -> list[Edge]:
         state[root] = state[root] or 1
         while way:
             box, targets = way[-1]
-            target = next(targets, None)
-            if target is None:
+            target = next(targets, -1)
+            if target < 0:
                 state[box] = 2
                 way.pop()
             elif state[target] == 1:
@@ -119,12 +119,12 @@ def _ordered(row_of: list[int], links: list[Edge]) -> tuple[Lists, Lists, Lists]
         above[lower].append(upper)
         below[upper].append(lower)
     rows: list[list[int]] = [[] for _ in range(max(row_of) + 1)]
-    for box, row in enumerate(row_of):
-        rows[row].append(box)
+    for box, number in enumerate(row_of):
+        rows[number].append(box)
     place = {box: float(i) for row in rows for i, box in enumerate(row)}
     for sweep in range(SWEEPS):
         near = below if sweep % 2 else above
-        for row in reversed(rows) if sweep % 2 else rows:
+        for row in rows[:: -1 if sweep % 2 else 1]:
             mean = {b: _mean([place[n] for n in near[b]], place[b]) for b in row}
             row.sort(key=mean.__getitem__)
             place.update((box, float(i)) for i, box in enumerate(row))
@@ -141,7 +141,7 @@ def _spread(
     """The x of each box's middle; the leftmost edge of all is at 0."""
     xs = [0.0] * len(widths)
     for move in range(MOVES):
-        for row in reversed(rows) if move % 2 else rows:
+        for row in rows[:: -1 if move % 2 else 1]:
             wanted = [_mean([xs[n] for n in above[box] + below[box]], xs[box]) for box in row]
             for box, x in zip(row, _apart(wanted, [widths[box] for box in row]), strict=True):
                 xs[box] = x
@@ -151,7 +151,8 @@ def _spread(
 
 def _apart(wanted: list[float], widths: list[float]) -> list[float]:
     """Places in the same order near the wanted ones, with gaps between boxes."""
-    offsets, total = [], 0.0
+    offsets: list[float] = []
+    total = 0.0
     for before, width in zip([0.0, *widths], widths, strict=False):
         total += (before + width) / 2 + (GAP if offsets else 0.0)
         offsets.append(total)

@@ -13,7 +13,14 @@ from typing import Any
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape, as_shape
 from reflow.graph.constant import constant_value
-from reflow.graph.graph import Tensor, colocate_with, constant, control_dependencies, convert_to_tensor, name_scope
+from reflow.graph.graph import (
+    Tensor,
+    colocate_with,
+    constant,
+    control_dependencies,
+    convert_to_tensor,
+    name_scope,
+)
 from reflow.model.initializers import ones_initializer, zeros_initializer
 from reflow.model.layers.base import InputSpec, Layer
 from reflow.model.layers.functional import functional
@@ -237,9 +244,7 @@ class BatchNormalization(Layer):
         )
 
     def _average(self, name: str, sizes: list[int], initializer: Any) -> Any:
-        return self.add_weight(
-            name, sizes, dtype=self._param_dtype, initializer=initializer, trainable=False
-        )
+        return self.add_weight(name, sizes, dtype=self._param_dtype, initializer=initializer, trainable=False)
 
     def _build_averages(self, sizes: list[int]) -> None:
         def initial_deviation(*args: Any, **kwargs: Any) -> Any:
@@ -376,9 +381,7 @@ class BatchNormalization(Layer):
         return _assign_moving_average(self.moving_variance, variance, self.momentum)
 
     def _update_deviation(self, variance: Any) -> Any:
-        deviation = _assign_moving_average(
-            self.moving_stddev, sqrt(variance + self.epsilon), self.momentum
-        )
+        deviation = _assign_moving_average(self.moving_stddev, sqrt(variance + self.epsilon), self.momentum)
         return _assign_new_value(self.moving_variance, relu(deviation * deviation - self.epsilon))
 
     # Renormalization
