@@ -265,3 +265,17 @@ def test_python_functions_run_in_order_and_once(session: Any) -> None:
 def test_division_by_zero_is_silent(session: Any) -> None:
     x = tf.placeholder(tf.float32, [3])
     assert str(session().run(x / 0, {x: [1, -1, 0]})) == "[ inf -inf  nan]"
+
+
+def test_host_ops_on_shapes_are_computed_while_compiling() -> None:
+    """The mean over some axes of an unknown batch works out shapes with an op that only the host has."""
+    x = tf.placeholder(tf.float32, [None, 4, 3])
+    w = tf.Variable(tf.ones([3]))
+    loss = tf.reduce_sum(tf.reduce_mean(x * w, [1]) ** 2)
+    step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+    with tf.Session(tier="compile") as session:
+        session.run(w.initializer)
+        session.run(step, {x: np.ones([2, 4, 3])})
+        np.testing.assert_allclose(session.run(w), [0.6] * 3, rtol=1e-6)
+        (entry,) = [e for e in session._entries.values() if e.fetches.targets == [step]]
+        assert [s.host for s in entry.runner.executable.segments] == [False]

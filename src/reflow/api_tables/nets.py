@@ -20,6 +20,8 @@ ops.pooling -> nn python.ops.nn_ops
   -: avg_pool avg_pool1d avg_pool3d avg_pool_v2 max_pool max_pool1d max_pool2d max_pool3d
      max_pool_v2 max_pool_with_argmax pool
   nn python.ops.nn_ops: avg_pool2d=avg_pool
+ops.pooling_gradients
+  python.ops.gen_nn_ops: max_pool_grad _max_pool_grad=max_pool_grad avg_pool_grad _avg_pool_grad=avg_pool_grad
 ops.fractional_pooling -> python.ops.nn_ops
   nn: fractional_avg_pool fractional_max_pool
   -: fractional_avg_pool_v2 fractional_max_pool_v2

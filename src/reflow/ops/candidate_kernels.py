@@ -75,15 +75,15 @@ def _block(count: int) -> int:
 
 
 def _pick_xla(jnp: Any, draw: Draw, count: int, unique: bool) -> tuple[Any, Any]:
-    """`_pick_numpy` as an XLA loop over blocks of candidates."""
+    """`_pick_numpy` in XLA: a block of candidates, and a loop over further ones where that is not enough."""
     import jax
 
     block = _block(count)
 
-    def step(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+    def step(carry: tuple[Any, ...], first: bool = False) -> tuple[Any, ...]:
         start, picked, filled, tries = carry
         values, accepted = draw(jnp, start, block)
-        new = _new(jnp, picked, values, accepted) if unique else accepted
+        new = _new(jnp, None if first else picked, values, accepted) if unique else accepted
         rank = filled + jnp.cumsum(new.astype(np.int32))
         picked = picked.at[jnp.where(new, rank - 1, count)].set(values, mode="drop")
         # A candidate counts as tried as long as some are missing before it.
@@ -91,20 +91,28 @@ def _pick_xla(jnp: Any, draw: Draw, count: int, unique: bool) -> tuple[Any, Any]
         tried = tries + jnp.sum(accepted & missing, dtype=np.int32)
         return start + block, picked, jnp.minimum(rank[-1], count), tried
 
+    def lacking(carry: tuple[Any, ...]) -> Any:
+        return carry[2] < count
+
     zero = jnp.zeros((), np.int32)
-    first = (jnp.zeros((), np.int64), jnp.full((count,), -1, np.int64), zero, zero)
-    _, picked, _, tries = jax.lax.while_loop(lambda carry: carry[2] < count, step, first)
-    return picked, tries
+    carry = step((jnp.zeros((), np.int64), jnp.full((count,), -1, np.int64), zero, zero), first=True)
+    # XLA moves what each round of a loop computes alike before the loop: inside of the conditional it costs
+    # nothing as a rule.
+    carry = jax.lax.cond(
+        lacking(carry), lambda carry: jax.lax.while_loop(lacking, step, carry), lambda carry: carry, carry
+    )
+    return carry[1], carry[3]
 
 
 def _new(jnp: Any, picked: Any, values: Any, accepted: Any) -> Any:
-    """Which accepted values are neither in `picked` nor earlier among the values."""
+    """Which accepted values are neither in `picked`, if there is any, nor earlier among the values."""
     size = values.shape[0]
-    if size * (size + picked.shape[0]) > COMPARED:
-        return _new_by_sorting(jnp, picked, values, accepted)
-    earlier = np.tri(size, k=-1, dtype=bool) & accepted
-    repeated = jnp.any((values[:, None] == values) & earlier, axis=1)
-    return accepted & ~repeated & ~jnp.any(values[:, None] == picked, axis=1)
+    if size * (size + (0 if picked is None else picked.shape[0])) > COMPARED:
+        return _new_by_sorting(jnp, values[:0] if picked is None else picked, values, accepted)
+    place = jnp.arange(size)
+    earlier = (place[:, None] > place) & accepted
+    new = accepted & ~jnp.any((values[:, None] == values) & earlier, axis=1)
+    return new if picked is None else new & ~jnp.any(values[:, None] == picked, axis=1)
 
 
 def _new_by_sorting(jnp: Any, picked: Any, values: Any, accepted: Any) -> Any:
@@ -197,7 +205,8 @@ def log_uniform_below(limit: int, state: Any) -> Draw:
 
     def draw(xp: Any, start: Any, count: int) -> tuple[Any, Any]:
         power = xp.exp(philox.unit_float64(*_pairs(xp, state, start, count)) * scale)
-        return (power.astype(np.int64) - 1) % limit, xp.ones((count,), bool)
+        number = power.astype(np.int64) - 1  # below the limit but for rounding
+        return xp.where(number < limit, number, number - limit), xp.ones((count,), bool)
 
     return draw
 

@@ -241,7 +241,8 @@ def _kept(commit: Commit, alive: Any, value: Any, old: Any) -> Any:
 
 def _traced(step: Step, env: list[Any], alive: Any) -> Any:
     arguments = [env[i] for i in step.inputs]
-    whole = all(isinstance(a, CONCRETE) for a in arguments) and step.rule.kernel is not None
+    able = step.rule.kernel is not None or step.rule.host_only
+    whole = able and all(isinstance(a, CONCRETE) for a in arguments)
     if not whole:
         return step.traced(*arguments)
     try:

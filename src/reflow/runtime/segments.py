@@ -102,7 +102,7 @@ def static_sources(plan: Plan) -> set[int]:
     sources.update({i: frozenset((i,)) for i in plan.feed_places})
     static: set[int] = set()
     for step in plan.steps:
-        step.host = step.host or _has_host_type(step, plan.constants)
+        step.host = (step.host and not _is_foldable(step, sources)) or _has_host_type(step, plan.constants)
         for position in [] if step.host else static_positions(step):
             shift = 1 if step.rule.state is not None and position >= 0 else 0
             if not -len(step.inputs) <= position + shift < len(step.inputs):
@@ -117,8 +117,19 @@ def static_sources(plan: Plan) -> set[int]:
     return static
 
 
+def _is_foldable(step: Step, sources: dict[int, Sources]) -> bool:
+    """Whether a host step only works on shapes that are known while tracing: then it is computed there."""
+    definition = step.node.definition
+    pure = step.rule.host_only and definition is not None and not definition.stateful
+    if not pure or step.reads or step.writes or step.guard:
+        return False
+    return all(sources.get(i) == frozenset() for i in step.inputs)
+
+
 def static_positions(step: Step) -> tuple[int, ...]:
     """The inputs that must be concrete; a generic gradient has those of the op it is of."""
+    if step.rule.host_only:
+        return tuple(range(len(step.inputs)))
     forward = step.node.attrs.get("forward")
     if forward is None:
         return step.rule.static
