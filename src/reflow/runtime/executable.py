@@ -141,6 +141,8 @@ class Runner:
             ([(i, cells[i]) for i in s.slots], [(i, cells[i]) for i in s.writes], s)
             for s in executable.segments
         ]
+        # What XLA reads, in any segment.
+        self.reads = [pair for reads, _, segment in self.parts if not segment.host for pair in reads]
 
     def run(self, arrays: list[Any]) -> list[Any]:
         """Run the plan on fed arrays; returns the fetched values, the caller's own."""
@@ -212,8 +214,8 @@ class Runner:
     def _dispatch(self, env: list[Any], reads: Any, writes: Any, program: Program) -> None:
         """Gather, call and commit one XLA segment under the session's lock."""
         with self.lock:
-            if self.settled != self.store.host_writes or len(self.parts) > 1:
-                self._to_device(reads)
+            if self.settled != self.store.host_writes:
+                self._to_device(self.reads)
                 self.settled = self.store.host_writes
             for place, cell in reads:
                 env[place] = cell.value

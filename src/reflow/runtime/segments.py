@@ -128,7 +128,7 @@ def _is_foldable(step: Step, sources: dict[int, Sources]) -> bool:
 
 def static_positions(step: Step) -> tuple[int, ...]:
     """The inputs that must be concrete; a generic gradient has those of the op it is of."""
-    if step.rule.host_only:
+    if step.rule.host_only and not step.padded:
         return tuple(range(len(step.inputs)))
     forward = step.node.attrs.get("forward")
     if forward is None:
