@@ -25,8 +25,12 @@ types: $(READY)
 unit: $(READY)
 	$(BIN)/python -m pytest -q -n 2
 
+# A small corpus wants small vectors that begin near 0, many pairs in a step, and no words that are hardly seen.
+DEMO := --vocabulary 1300 --size 64 --window 5 --subsample 1e-4 --initial 0.01 --rate 12 --decay \
+	--batch 1024 --steps 12000
+
 demo: $(READY)
-	$(BIN)/reflow run examples/digits.py
+	$(BIN)/reflow run examples/word2vec.py $(DEMO)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/session.py

@@ -8,7 +8,9 @@ import zipfile
 import numpy as np
 
 UNKNOWN = "UNK"
-WORD = re.compile(r"[a-z_][a-z_']*[a-z_]|[a-z]")
+# Two letters or more, so that neither markup nor what follows an apostrophe makes words; names as `__init__`
+# stay whole, and so does "isn't".
+WORD = re.compile(r"_*[^\W\d_][^\W\d]+(?:['’]t\b)?|\ba\b")
 
 
 class CorpusError(Exception):
@@ -16,7 +18,7 @@ class CorpusError(Exception):
 
 
 def python_documentation():
-    """The text of the Python language reference that ships inside CPython, in lower case."""
+    """The text of the Python language reference that ships inside CPython."""
     from pydoc_data import topics
 
     return "\n".join(topics.topics[name] for name in sorted(topics.topics))
@@ -27,22 +29,24 @@ def read_text(path):
     if not os.path.exists(path):
         raise CorpusError(f"there is no corpus at {path!r}")
     try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                data = archive.read(archive.namelist()[0])
-        else:
-            with open(path, "rb") as file:
-                data = file.read()
-        text = data.decode("utf-8")
-    except (OSError, UnicodeDecodeError, zipfile.BadZipFile, IndexError) as error:
+        text = _read_bytes(path).decode("utf-8-sig")
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, StopIteration) as error:
         raise CorpusError(f"{path!r} is not a text file or a zip archive of one: {error}") from error
     if "\0" in text:
         raise CorpusError(f"{path!r} is a binary file: it contains zero bytes")
     return text
 
 
+def _read_bytes(path):
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(next(entry for entry in archive.infolist() if not entry.is_dir()))
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def words_of(text):
-    """The words of a text, in lower case; digits and punctuation separate them."""
+    """The words of a text, in lower case; single letters but "a", digits and punctuation drop out."""
     return WORD.findall(text.lower())
 
 
@@ -61,29 +65,30 @@ class Corpus:
             raise CorpusError(f"the corpus has {len(words)} words: too few for a window of {window}")
         counts = collections.Counter(words)
         if size is not None and size > len(counts) + 1:
-            raise CorpusError(
-                f"a vocabulary of {size} words was asked for, but the corpus has {len(counts)} different words"
-            )
+            found = f"the corpus has {len(counts)} different words"
+            raise CorpusError(f"a vocabulary of {size} words was asked for, but {found}")
         common = counts.most_common((size or 50_000) - 1)
         self.vocabulary = [UNKNOWN] + [word for word, _ in common]
         self.number_of = {word: i for i, word in enumerate(self.vocabulary)}
         self.numbers = np.array([self.number_of.get(word, 0) for word in words], np.int32)
         self.counts = np.bincount(self.numbers, minlength=len(self.vocabulary))
 
+    def kept(self, threshold):
+        """The share of each word that subsampling leaves (Mikolov et al. 2013, equation 5)."""
+        frequency = np.maximum(self.counts, 1) / len(self.numbers)
+        return np.minimum(1.0, np.sqrt(threshold / frequency)) if threshold else np.ones(len(self.counts))
+
     def subsampled(self, threshold, random):
-        """The text without a share of its frequent words (Mikolov et al. 2013, equation 5)."""
+        """The text without a share of its frequent words; with a threshold of 0 all of it."""
         if not threshold:
             return self.numbers
-        frequency = self.counts / len(self.numbers)
-        with np.errstate(divide="ignore"):
-            kept = np.minimum(1.0, np.sqrt(threshold / frequency))
-        return self.numbers[random.random(len(self.numbers)) < kept[self.numbers]]
+        return self.numbers[random.random(len(self.numbers)) < self.kept(threshold)[self.numbers]]
 
     def pairs(self, window, threshold, random):
         """One pass over the text: `(centers, targets)`, a target within a random distance of its center."""
         text = self.subsampled(threshold, random)
         reach = random.integers(1, window + 1, len(text))
-        centers, targets = [], []
+        centers, targets = [text[:0]], [text[:0]]
         for distance in range(1, min(window, len(text) - 1) + 1):
             near = reach >= distance
             centers += [text[distance:][near[distance:]], text[:-distance][near[:-distance]]]
@@ -112,8 +117,13 @@ def batches(corpus, size, window, threshold=0.0, cbow=False, seed=0):
 
     What is left at the end of a pass begins the next pass's first batch.
     """
-    random = np.random.default_rng(seed)
+    if corpus.counts @ corpus.kept(threshold) < 2:
+        raise CorpusError(f"subsampling with a threshold of {threshold:g} drops nearly all words")
     make = corpus.bags if cbow else corpus.pairs
+    return _passes(make, size, window, threshold, np.random.default_rng(seed))
+
+
+def _passes(make, size, window, threshold, random):
     inputs, outputs = make(window, threshold, random)
     while True:
         while len(outputs) < size:

@@ -4,6 +4,8 @@ reflow run [--graph-json FILE] [--check-numerics] SCRIPT [ARG ...]     run a Ten
 reflow run [--graph-json FILE] [--check-numerics] -m MODULE [ARG ...]  the same for a module
 reflow board [--port PORT] DIR                      TensorBoard for a log folder
 reflow runs DIR                                     a table of the runs in a log folder
+reflow inspect PATH                                 what is in a checkpoint, a graph or a SavedModel
+reflow export MODEL --to FORMAT -o FILE             a model as safetensors, npz or StableHLO
 reflow graph FILE [--svg OUT] [--depth N]            the nodes of a graph's file, or a picture of them
 reflow info                                         versions and devices
 reflow --version
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import importlib.metadata
 import importlib.util
 import io
@@ -42,7 +45,9 @@ _RUNNER_FILES = (__file__, "<frozen runpy>", runpy.__file__)
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="reflow", description="TensorFlow 1 programs, compiled by XLA.")
     parser.add_argument("--version", action="version", version=f"reflow {versions.REFLOW_VERSION}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,board,runs,graph,info}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="{run,board,runs,graph,inspect,export,info}"
+    )
     commands.add_parser("run", help="run a TensorFlow 1 program", add_help=False)
     board = commands.add_parser("board", help="show a log folder in TensorBoard, on localhost")
     board.add_argument("--port", type=int, help="6006 or the next that is free by default")
@@ -53,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     graph.add_argument("file", metavar="FILE", help="a GraphDef, MetaGraphDef, SavedModel or event file")
     graph.add_argument("--svg", metavar="OUT", help="write a picture to OUT")
     graph.add_argument("--depth", type=int, metavar="N", help="levels of name scopes to open in the picture")
+    commands.add_parser("inspect", help="show what is in a checkpoint, a graph or a SavedModel")
+    commands.add_parser("export", help="write a model's variables, or the model, for other tools")
     commands.add_parser("info", help="show versions and devices")
     return parser
 
@@ -98,6 +105,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["run"]:
         return _run(words[1:])
+    if words[:1] in (["inspect"], ["export"]):  # their files take a while to import
+        status: int = importlib.import_module("reflow.exchange.commands").main(words)
+        return status
     options = _parser().parse_args(words)
     if options.command == "info":
         return _info()

@@ -94,7 +94,10 @@ def conditional(tf, folder):
     v = tf.Variable(grid(2), name="v")
     total = tf.reduce_sum(x)
     y = tf.cond(
-        total > 0.0, lambda: tf.cond(total > 100.0, lambda: x * v, lambda: x + v), lambda: x - v, name="choice"
+        total > 0.0,
+        lambda: tf.cond(total > 100.0, lambda: x * v, lambda: x + v),
+        lambda: x - v,
+        name="choice",
     )
     with _started(tf) as sess:
         tf.saved_model.simple_save(sess, folder, {"x": x}, {"y": y})
@@ -161,7 +164,9 @@ def ask(tf, name, folder, scope=None):
             feeds = {get(info, import_scope=scope): INPUTS[key] for key, info in signature.inputs.items()}
             fetches = {key: get(info, import_scope=scope) for key, info in sorted(signature.outputs.items())}
             values = sess.run(fetches, feeds)
-            found.append({k: np.asarray(v).astype(np.float64).reshape(-1).tolist() for k, v in values.items()})
+            found.append(
+                {k: np.asarray(v).astype(np.float64).reshape(-1).tolist() for k, v in values.items()}
+            )
     return found
 
 

@@ -142,7 +142,8 @@ def load(family):
 def node_difference(want, got):
     """None when two node lists are equal, else the first place where they differ, with what is around it.
 
-    The sum that ends a random op is AddV2 in Reflow, as in TensorFlow since 2.0: acceptance programs print it.
+    The sum that ends a random op is AddV2 in Reflow, as in TensorFlow since 2.0: acceptance programs print
+    it.
     """
     want = [RANDOM_SUM.sub(r"\1AddV2", line) for line in want]
     for i, (a, b) in enumerate(zip(want, got)):

@@ -18,7 +18,7 @@ def numbers(*shape):
     return (np.sin(np.arange(count) * 1.7) * 0.9).reshape(shape).astype(np.float32)
 
 
-def observed(tf, outputs, feed=None, train=True, facts=None):
+def observed(tf, outputs, feed=None, train=True, facts=None, steps=2):
     """A plan that runs the outputs, with steps of training (and updates) before when there are variables."""
     facts = dict(facts or {})
     for key in KEYS:
@@ -28,10 +28,10 @@ def observed(tf, outputs, feed=None, train=True, facts=None):
     if train and tf.trainable_variables():
         loss = tf.add_n([tf.reduce_mean(tf.square(t - 0.3)) for t in outputs])
         losses = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
-        loss = tf.add_n([loss] + losses) if losses else loss
+        loss = tf.add_n([loss, *losses]) if losses else loss
         with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
             step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
-    return Plan(list(outputs) + tf.global_variables(), step=step, steps=2, feed=feed, facts=facts)
+    return Plan(list(outputs) + tf.global_variables(), step=step, steps=steps, feed=feed, facts=facts)
 
 
 def layer(name, shape, build, unknown=(0,), **options):
@@ -151,7 +151,7 @@ def dense_in_float64_and_resource(tf):
     x = tf.placeholder(tf.float64, [None, 5], name="x")
     with tf.variable_scope("net", use_resource=True):
         y = tf.layers.dense(x, 3, tf.nn.sigmoid)
-    return Plan([y] + tf.global_variables(), feed={x: numbers(*VECTORS).astype(np.float64)})
+    return Plan([y, *tf.global_variables()], feed={x: numbers(*VECTORS).astype(np.float64)})
 
 
 @SCENARIOS
@@ -333,7 +333,7 @@ def batch_norm_object(tf):
 def batch_norm_half(tf):
     x = tf.placeholder(tf.float16, [None, 5], name="x")
     y = tf.layers.batch_normalization(x, training=True)
-    return Plan([y] + tf.global_variables(), feed={x: numbers(*VECTORS).astype(np.float16)})
+    return Plan([y, *tf.global_variables()], feed={x: numbers(*VECTORS).astype(np.float16)})
 
 
 @SCENARIOS

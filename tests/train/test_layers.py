@@ -12,7 +12,7 @@ from reflow.runtime.session import Session
 
 from . import FAMILIES, harness
 
-KINDS = ("layers",)
+KINDS = ("layers", "slim")
 NAMES = [(family, name) for family in KINDS for name in FAMILIES[family].builds]
 COMPILED = ("convnet", "batch_norm_images_training", "batch_norm_vectors_renorm", "separable_conv2d")
 

@@ -31,7 +31,9 @@ from reflow.api_tables import (
     files,
     image,
     layers,
+    metrics,
     model,
+    monitored,
     nets,
     ops,
     platform,
@@ -57,7 +59,9 @@ TABLES = (
     nets.TABLE,
     image.TABLE,
     training_rooms.TABLE,
+    metrics.TABLE,
     layers.TABLE,
+    monitored.TABLE,
 )
 
 ALIASES = """
@@ -70,6 +74,7 @@ python.platform.resource_loader = resource_loader
 python.platform.googletest = test
 python.platform.test = test
 python.framework.errors_impl = python.framework.errors
+contrib.layers.python.layers.layers = contrib.layers.python.layers
 """
 
 RENAMED = summary.RENAMED

@@ -78,4 +78,6 @@ runtime.session
   . python.client.session: InteractiveSession Session
   . python.framework.ops: get_default_session
   python.client.session: BaseSession
+graph.protos_of_arrays
+  . python.framework.tensor_util contrib.util: make_ndarray make_tensor_proto
 """

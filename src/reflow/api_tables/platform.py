@@ -61,4 +61,6 @@ platform.test
   test: TestCase get_temp_dir gpu_device_name is_built_with_cuda is_built_with_gpu_support is_built_with_rocm
       is_gpu_available main mock test_src_dir_path
   python.framework.test_util: TensorFlowTestCase=TestCase
+platform.documentation
+  python.util.all_util: make_all remove_undocumented
 """

@@ -41,6 +41,8 @@ contrib.prediction
   contrib.predictor contrib.predictor.predictor_factories: from_saved_model
   contrib.predictor.saved_model_predictor: SavedModelPredictor get_meta_graph_def
   contrib.predictor.predictor: Predictor
+exchange.jax_function
+  export: to_jax
 base.protos
   core.protobuf.saved_model_pb2: SavedModel
   core.protobuf.meta_graph_pb2: AssetFileDef SignatureDef TensorInfo

@@ -17,6 +17,8 @@ summary.projector
 base.protos
   contrib.tensorboard.plugins.projector: EmbeddingInfo ProjectorConfig SpriteMetadata
   contrib.tensorboard.plugins.projector.projector_config_pb2: EmbeddingInfo ProjectorConfig SpriteMetadata
+summary.profiling
+  .: profile
 summary.experiment
   .: experiment
 summary.timeline

@@ -106,6 +106,12 @@ _OWN = {
     "cancel_op_name string 4, queue_closed_exception_types int32* 5",
     "ReaderBaseState": "work_started int64 1, work_finished int64 2, num_records_produced int64 3, "
     "current_work bytes 4",
+    # The branches of conditionals, as collections keep them. A map is a repeated entry on the wire.
+    "ControlFlowContextDef": "cond_ctxt CondContextDef 1",
+    "CondContextDef": "context_name string 1, pred_name string 2, pivot_name string 3, branch int32 4, "
+    "values_def ValuesDef 5, nested_contexts ControlFlowContextDef* 6",
+    "ValuesDef": "values string* 1, external_values ExternalValue* 2",
+    "ExternalValue": "key string 1, value string 2",
     # A task of a cluster.
     "ServerDef": "cluster ClusterDef 1, job_name string 2, task_index int32 3, "
     "default_session_config ConfigProto 4, protocol string 5",

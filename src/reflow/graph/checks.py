@@ -53,12 +53,15 @@ def no_row(dtype: Any) -> Any:
     return np.iinfo(dtype).min
 
 
-def absent(xp: Any, indices: Any) -> Any:
-    """Which indices stand for no row; none but in a step whose indices are padded."""
+def any_absent() -> bool:
+    """Whether the indices of the step being traced are padded: some may stand for no row."""
     commit = scopes.commits.top
-    if commit is None or not commit.padded or xp is np:
-        return np.zeros((), bool)
-    return indices == no_row(indices.dtype)
+    return commit is not None and commit.padded
+
+
+def absent(xp: Any, indices: Any) -> Any:
+    """Which indices stand for no row, of a step whose indices are padded."""
+    return xp.asarray(indices) == no_row(indices.dtype)
 
 
 class CheckFailed(Exception):

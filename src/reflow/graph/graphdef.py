@@ -238,7 +238,7 @@ def node_def(op: Any, add_shapes: bool = False) -> Any:
     """An operation as a NodeDef."""
     node = protos.NodeDef(name=op.name, op=op.type, device=op.device)
     node.input.extend(input_name(t) for t in op.inputs)
-    node.input.extend(f"^{c.name}" for c in op.control_inputs)
+    node.input.extend(f"^{name}" for name in sorted(c.name for c in op.control_inputs))  # as TF writes them
     for name, value in op.attrs.items():
         if value is not None:
             node.attr[name].CopyFrom(attr_proto(value, _attr_kind(op, name, value), op.attrs.get("dtype")))

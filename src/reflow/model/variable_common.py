@@ -232,7 +232,7 @@ class BaseVariable(Operators):
 
         def assign(value: Any, name: str | None = None) -> Any:
             bounds, masks = part.op.inputs[1:], SliceSpec(key).masks
-            return self._strided_slice_assign(bounds, value, name or part.op.name + "/_assign/", masks)
+            return self._strided_slice_assign(bounds, value, name or part.op.name + "/_assign", masks)
 
         part.assign = assign
         return part

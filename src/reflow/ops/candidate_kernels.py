@@ -148,7 +148,8 @@ def _sample(
     else:
         picked, tries = _pick_xla(xp, draw, count, unique)
         tries = tries if unique else np.int32(count)
-    both = [_expected(xp, probability(xp, classes), count, tries) for classes in (true_classes, picked)]
+    with np.errstate(all="ignore"):  # a class that is none has a chance that is no number
+        both = [_expected(xp, probability(xp, classes), count, tries) for classes in (true_classes, picked)]
     return Sampled(picked, *both)
 
 
@@ -239,9 +240,8 @@ def ranged_kernel(
         range_max: int,
     ) -> tuple[Any, ...]:
         _check(true_classes, num_true, num_sampled, unique, range_max)
-        with np.errstate(all="ignore"):  # a class that is none has a chance that is no number
-            draw = draw_below(range_max, state)
-            found = _sample(xp, true_classes, num_sampled, unique, draw, chance_of(range_max))
+        draw, chance = draw_below(range_max, state), chance_of(range_max)
+        found = _sample(xp, true_classes, num_sampled, unique, draw, chance)
         return philox.advance(xp, state, RESERVED * num_sampled), *found
 
     return kernel

@@ -107,8 +107,7 @@ def confusion_matrix(
             greatest = blocks.reduce("Max", predictions), blocks.reduce("Max", labels)
             num_classes = emit("Maximum", *greatest) + 1
         else:
-            with name_scope("Cast") as scope:
-                limit = blocks.cast(convert_to_tensor(num_classes, name="x"), dtypes.int64, name=scope)
+            limit = blocks.cast(num_classes, dtypes.int64)
             labels, predictions = _within(labels, limit, "labels"), _within(predictions, limit, "predictions")
         if weights is not None:
             weights = convert_to_tensor(weights, name="weights")

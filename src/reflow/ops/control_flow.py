@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from reflow.base import protos
 from reflow.graph.composite import IndexedSlices, SparseTensor
 from reflow.graph.graph import (
     GraphKeys,
@@ -22,6 +23,7 @@ from reflow.graph.graph import (
     emit,
     get_collection,
     get_collection_ref,
+    get_default_graph,
     name_scope,
 )
 from reflow.ops.branching import merge, switch, switch_ref_or_tensor
@@ -34,17 +36,81 @@ Branch = Callable[[], Any]
 class CondContext:
     """One branch of a conditional while it is built: outer tensors that its nodes read go through a Switch.
 
-    `pred` is the condition, `pivot` a tensor that is alive when this branch (1: true, 0: false) is taken.
+    `pred` is the condition, `pivot` a tensor that is alive when this branch (1: true, 0: false) is taken. Or
+    else `context_def` is the message of a branch whose nodes are in the default graph, in `import_scope`.
     """
 
-    def __init__(self, pred: Tensor, pivot: Tensor, branch: int, name: str = "cond_text") -> None:
-        self._graph = pred.graph
+    def __init__(
+        self,
+        pred: Any = None,
+        pivot: Any = None,
+        branch: Any = None,
+        name: str = "cond_text",
+        context_def: Any = None,
+        import_scope: str | None = None,
+    ) -> None:
+        self._graph = get_default_graph() if context_def is not None else pred.graph
         self._name = self._graph.unique_name(name)
-        self.pred, self.pivot, self.branch = pred, pivot, branch
+        self._nested: list[CondContext] = []
         self.outer_context: CondContext | None = self._graph._get_control_flow_context()
-        self._known = {pred, pivot}  # tensors of this branch, and outer ones that were asked for
-        self._inner: dict[Tensor, Tensor] = {pred: pred}  # outer tensor -> what stands for it here
-        pivot.op._set_control_flow_context(self)
+        self._known: set[Tensor] = set()  # tensors of this branch, and outer ones that were asked for
+        self._inner: dict[Tensor, Tensor] = {}  # outer tensor -> what stands for it here
+        if context_def is not None:
+            self._read(context_def, import_scope)
+        else:
+            self.pred, self.pivot, self.branch = pred, pivot, branch
+            self._known.update((pred, pivot))
+            self._inner[pred] = pred
+            pivot.op._set_control_flow_context(self)
+        if self.outer_context is not None:
+            self.outer_context._nested.append(self)
+
+    # Messages
+
+    def _read(self, message: Any, scope: str | None) -> None:
+        def found(name: str) -> Any:
+            return self._graph.as_graph_element(f"{scope}/{name}" if scope else name)
+
+        self._name = f"{scope}/{message.context_name}" if scope else message.context_name
+        self.pred, self.pivot = found(message.pred_name), found(message.pivot_name)
+        self.branch = message.branch
+        self._known = {found(name) for name in message.values_def.values}
+        self._inner = {found(v.key): found(v.value) for v in message.values_def.external_values}
+        for tensor in self._known - set(self._inner):
+            tensor.op._set_control_flow_context(self)
+
+    def to_proto(self, export_scope: str | None = None) -> Any:
+        """The branch, with those inside it, as a CondContextDef message; None if not in `export_scope`."""
+        if export_scope is not None and not self._name.startswith(export_scope):
+            return None
+
+        def short(name: str) -> str:
+            return name.removeprefix(f"{export_scope.rstrip('/')}/") if export_scope else name
+
+        message = protos.CondContextDef(
+            context_name=short(self._name),
+            pred_name=short(self.pred.name),
+            pivot_name=short(self.pivot.name),
+            branch=self.branch,
+        )
+        message.values_def.values.extend(sorted(short(t.name) for t in self._known))
+        for outer, inner in sorted(self._inner.items(), key=lambda row: row[0].name):
+            message.values_def.external_values.add(key=short(outer.name), value=short(inner.name))
+        for context in self._nested:
+            message.nested_contexts.add().cond_ctxt.CopyFrom(context.to_proto(export_scope))
+        return message
+
+    @staticmethod
+    def from_proto(context_def: Any, import_scope: str | None = None) -> CondContext:
+        """The branch that a CondContextDef message describes, whose nodes are in the default graph."""
+        context = CondContext(context_def=context_def, import_scope=import_scope)
+        with context._graph.control_flow_context(context):
+            for nested in context_def.nested_contexts:
+                if nested.HasField("cond_ctxt"):
+                    CondContext.from_proto(nested.cond_ctxt, import_scope)
+        return context
+
+    # Building
 
     @property
     def name(self) -> str:
@@ -80,7 +146,7 @@ class CondContext:
             self._known.add(source)
             self._inner[source] = source
         with control_dependencies(None):
-            own = switch_ref_or_tensor(source, self.pred)[self.branch]
+            own: Tensor = switch_ref_or_tensor(source, self.pred)[self.branch]
         self._graph.prevent_fetching(own.op)
         own.op._set_control_flow_context(self)
         self._know([own])
@@ -116,7 +182,7 @@ class CondContext:
             source = self.outer_context.add_value(tensor)
             self._known.add(source)
             self._inner[source] = source
-        own = switch_ref_or_tensor(source, self.pred)[self.branch]
+        own: Tensor = switch_ref_or_tensor(source, self.pred)[self.branch]
         self._inner[tensor] = own
         return own
 

@@ -29,6 +29,7 @@ Blocks = Callable[[Any, Any], Sequence[Any]]
 RESERVED_BLOCKS = 256
 # NumPy works on so many blocks at a time: few enough for the ten rounds to stay in the processor's cache.
 CHUNK = 1 << 14
+TRACED_CHUNK = 1 << 20
 
 _WORD = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -207,16 +208,30 @@ def repeat_until_done(
 def map_outputs(xp: Any, count: int, width: int, dtype: npt.DTypeLike, compute: Blocks) -> Any:
     """The `width` arrays that `compute(xp, index)` makes for indices below `count`, as one [count, width].
 
-    `index` is a uint64 array. NumPy computes it piece by piece, to stay in the processor's cache.
+    `index` is a uint64 array. NumPy computes it piece by piece, to stay in the processor's cache; XLA in
+    larger pieces, lest what is between words and values take several times the memory of the result.
     """
     if xp is not np:
-        return xp.stack(compute(xp, xp.arange(count, dtype=np.uint64)), axis=-1).astype(dtype)
+        return _mapped(xp, count, width, dtype, compute)
     out = np.empty((count, width), dtype)
     for start in range(0, count, CHUNK):
         stop = min(start + CHUNK, count)
         for column, values in enumerate(compute(np, np.arange(start, stop, dtype=np.uint64))):
             out[start:stop, column] = values
     return out
+
+
+def _mapped(xp: Any, count: int, width: int, dtype: npt.DTypeLike, compute: Blocks) -> Any:
+    def piece(start: Any, size: int) -> Any:
+        return xp.stack(compute(xp, start + xp.arange(size, dtype=np.uint64)), axis=-1).astype(dtype)
+
+    if count <= TRACED_CHUNK:
+        return piece(np.uint64(0), count)
+    import jax
+
+    starts = xp.arange(-(-count // TRACED_CHUNK), dtype=np.uint64) * np.uint64(TRACED_CHUNK)
+    pieces = jax.lax.map(lambda start: piece(start, TRACED_CHUNK), starts)
+    return pieces.reshape((-1, width))[:count]
 
 
 def unit_float64(high: Any, low: Any) -> Any:

@@ -337,21 +337,14 @@ def text(name: str, tensor: Any, collections: Any = None) -> Tensor:
 
 def _merge_host(ctx: Any, *inputs: Any) -> np.ndarray:
     parts: list[bytes] = [x.item() for x in inputs]
-    seen: set[bytes] = set()
-    for part in parts:
-        for tag in _tags(part):
-            if tag in seen:
-                fail(f"Duplicate tag {tag.decode()} found in summary inputs")
-            if tag:  # the first tensor summaries had none
-                seen.add(tag)
-    return wire.joined(parts)
-
-
-def _tags(summary: bytes) -> list[bytes]:
     try:
-        return wire.tags(summary)
+        found = [tag for part in parts for tag in wire.tags(part) if tag]  # early tensor summaries had none
     except ValueError:
-        return fail("Could not parse one of the summary inputs")  # type: ignore[no-any-return]
+        fail("Could not parse one of the summary inputs")
+    if len(set(found)) < len(found):
+        twice = next(tag for i, tag in enumerate(found) if tag in found[:i])
+        fail(f"Duplicate tag {twice.decode()} found in summary inputs")
+    return wire.joined(parts)
 
 
 @op("MergeSummary", shape=shapes.scalar, host=_merge_host, gradient=None)

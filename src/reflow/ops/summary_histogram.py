@@ -14,6 +14,7 @@ from reflow.graph.checks import fail
 from reflow.ops import summary_wire as wire
 
 SMALL = 48  # up to so many values, plain Python is quicker than NumPy
+_SKIPPED = (0.0, 1.0)  # an empty bucket, and the next with one value
 
 # Minimum, maximum, number, sum and sum of squares; the limits of the buckets; how many values are in each.
 Counted = tuple[tuple[float, ...], list[float], list[float]]
@@ -59,22 +60,24 @@ def _count_few(flat: np.ndarray, name: str) -> Counted:
     if not math.isfinite(total):  # or an honest sum that is too large
         _require_finite(flat, name)
     limits = bucket_limits()
+    last = len(limits) - 1
     values.sort()
     low, high = (values[0], values[-1]) if values else (limits[-1], limits[0])
     ends: list[float] = []
     numbers: list[float] = []
-    place, end = -1, limits[0]
+    place, end = -1, -math.inf
     for value in values:
-        if value < end and place >= 0:
+        if value < end:
             numbers[-1] += 1.0
             continue
-        before, place = place, min(bisect.bisect_right(limits, value, place + 1), len(limits) - 1)
-        if place > before + 1:
-            ends.append(limits[place - 1])
-            numbers.append(0.0)
-        end = limits[place] if place < len(limits) - 1 else math.inf
-        ends.append(limits[place])
-        numbers.append(1.0)
+        before, place = place, bisect.bisect_right(limits, value, place + 1, last)
+        if place > before + 1:  # empty buckets between are one
+            ends += limits[place - 1 : place + 1]
+            numbers += _SKIPPED
+        else:
+            ends.append(limits[place])
+            numbers.append(1.0)
+        end = limits[place] if place < last else math.inf
     _close(ends, numbers)
     return (low, high, float(len(values)), total, squares), ends, numbers
 

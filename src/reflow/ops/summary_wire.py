@@ -20,7 +20,6 @@ from reflow.base.varint import read_varint, varint
 
 _DOUBLE = struct.Struct("<d").pack
 _FLOAT = struct.Struct("<f").pack
-_BYTES = [bytes([i]) for i in range(128)]
 
 # Keys: the number of a field and how it is stored. A Summary has repeated values (1).
 VALUE = b"\x0a"
@@ -37,13 +36,14 @@ LENGTH_DELIMITED = 2
 _SIZES = {1: 8, 5: 4}  # of the fixed storage forms
 
 
+@functools.lru_cache(maxsize=4096)
 def length(number: int) -> bytes:
     """A number, not negative, in the form that lengths have.
 
     >>> length(1), length(300)
     (b'\\x01', b'\\xac\\x02')
     """
-    return _BYTES[number] if number < 128 else varint(number)
+    return varint(number)
 
 
 def field(key: bytes, content: bytes) -> bytes:
@@ -82,27 +82,27 @@ def histogram(tag: bytes, statistics: Sequence[float], limits: list[float], coun
         limits: the upper ends of the buckets.
         counts: how many values each bucket has.
     """
-    keys, pack = _histogram_form(len(limits))
     if 0.0 in statistics:
         head = b"".join([double_field(key, x) for key, x in zip(_STATISTICS, statistics, strict=True)])
         size = struct.Struct(f"<{len(limits)}d").pack
         content = head + field(b"\x32", size(*limits)) + field(b"\x3a", size(*counts))
         return field(VALUE, tag_field(tag) + field(HISTOGRAM, content))
+    start, ends, numbers, pack = _histogram_form(tag, len(limits))
     low, high, number, total, squares = statistics
-    start, ends, numbers = keys
-    value = tag_field(tag) + pack(
+    return pack(  # type: ignore[no-any-return]
         start, 9, low, 17, high, 25, number, 33, total, 41, squares, ends, *limits, numbers, *counts
     )
-    return field(VALUE, value)
 
 
-@functools.lru_cache(maxsize=2048)
-def _histogram_form(size: int) -> tuple[tuple[bytes, bytes, bytes], Any]:
-    """What packs the field of a histogram whose statistics are all there, and the bytes between numbers."""
+@functools.lru_cache(maxsize=4096)
+def _histogram_form(tag: bytes, size: int) -> tuple[bytes, bytes, bytes, Any]:
+    """The bytes between the numbers of a histogram whose statistics are all there, and what packs it all."""
     ends, numbers = b"\x32" + length(8 * size), b"\x3a" + length(8 * size)
-    start = HISTOGRAM + length(5 * 9 + 2 * (len(ends) + 8 * size))
+    inside = 5 * 9 + len(ends) + len(numbers) + 2 * 8 * size
+    start = tag_field(tag) + HISTOGRAM + length(inside)
+    start = VALUE + length(len(start) + inside) + start
     form = f"<{len(start)}s" + 5 * "Bd" + 2 * f"{len(ends)}s{size}d"
-    return (start, ends, numbers), struct.Struct(form).pack
+    return start, ends, numbers, struct.Struct(form).pack
 
 
 def image(tag: bytes, shape: tuple[int, ...], encoded: bytes) -> bytes:
@@ -179,10 +179,8 @@ def tags(summary: bytes) -> list[bytes]:
     """The tags of the values of a serialized Summary. ValueError when it is none."""
     found = []
     for start, end in values(summary):
-        if end - start > 1 and summary[start] == 10 and summary[start + 1] < 128:
-            found.append(summary[start + 2 : start + 2 + summary[start + 1]])
-        else:
-            found.append(tag_of(summary[start:end]))
+        size = summary[start + 1] if end - start > 1 and summary[start] == 10 else 128
+        found.append(summary[start + 2 : start + 2 + size] if size < 128 else tag_of(summary[start:end]))
     return found
 
 
@@ -208,10 +206,10 @@ def has_metadata(summary: bytes) -> bool:
         key = summary[at] if at < end else 0
         if key == 21:  # a number
             at += 5
-        elif key == 42:  # a histogram
+        elif key == 42:  # a histogram, of one length byte or two
             size, at = summary[at + 1], at + 2
             if size > 127:
-                size, at = read_varint(summary, at - 1)
+                size, at = size - 128 + (summary[at] << 7), at + 1
             at += size
         if at != end and any(number == METADATA for number, *_ in fields(summary[start:end])):
             return True

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from reflow.base.shape import unknown_shape
-from reflow.graph.checks import absent, committed, require
+from reflow.graph.checks import absent, any_absent, committed, require
 from reflow.graph.registry import definition, known_types, register
 from reflow.ops.state import handle_shape
 
@@ -248,7 +248,9 @@ def _check_rows(xp: Any, indices: Any, grad: Any, whole: Any) -> None:
     require(xp, same, "grad must be the same size as indices in the first dimension.")
     if indices.shape[0]:
         indices = xp.asarray(indices)
-        outside = ((indices < 0) | (indices >= whole.shape[0])) & ~absent(xp, indices)
+        outside = (indices < 0) | (indices >= whole.shape[0])
+        if any_absent():
+            outside = outside & ~absent(xp, indices)
         at = xp.argmax(outside)
         message = "Index {} at offset {} in indices is out of range"
         require(xp, xp.logical_not(xp.any(outside)), message, indices[at], at)

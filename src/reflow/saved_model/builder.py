@@ -98,7 +98,7 @@ class SavedModelBuilder:
                 "`add_meta_graph()` instead."
             )
         _check_signatures(signature_def_map or {})
-        self._add_collections(assets_collection, main_op or legacy_init_op)
+        self._add_collections(assets_collection, legacy_init_op if main_op is None else main_op)
         get_or_create_variables_dir(self._export_dir)
         saver = saver or _default_saver()
         saver.save(sess, get_variables_path(self._export_dir), write_meta_graph=False, write_state=False)
@@ -127,7 +127,7 @@ class SavedModelBuilder:
                 "`add_meta_graph_and_variables()` first."
             )
         _check_signatures(signature_def_map or {})
-        self._add_collections(assets_collection, main_op or legacy_init_op)
+        self._add_collections(assets_collection, legacy_init_op if main_op is None else main_op)
         saver = saver or _default_saver()
         self._add_graph(saver, tags, signature_def_map, clear_devices, strip_default_attrs)
 

@@ -21,7 +21,7 @@ from reflow.train.graph_io import DamagedFileError, read_message, write_graph
 
 UNBOUND = "$unbound_inputs_"
 SAVE_AND_RESTORE_OPS = frozenset(("SaveV2", "Save", "SaveSlices", "RestoreV2", "Restore", "RestoreSlice"))
-NOT_KEPT = frozenset((GraphKeys.COND_CONTEXT, GraphKeys.WHILE_CONTEXT))  # the graph's own nodes say it all
+NOT_KEPT = frozenset((GraphKeys.WHILE_CONTEXT,))  # the graph's own nodes say it all
 _log = logging.getLogger("reflow")
 
 
@@ -46,6 +46,7 @@ _VARIABLE = _Kind("VariableDef", "reflow.model.variable_base", "Variable")
 _KINDS = {
     **dict.fromkeys((*GraphKeys._VARIABLE_COLLECTIONS, GraphKeys.METRIC_VARIABLES), _VARIABLE),
     GraphKeys.SAVERS: _Kind("SaverDef", "reflow.train.saver", "Saver"),
+    GraphKeys.COND_CONTEXT: _Kind("CondContextDef", "reflow.ops.control_flow", "CondContext"),
     GraphKeys.QUEUE_RUNNERS: _Kind("QueueRunnerDef", "reflow.train.queue_runner", "QueueRunner"),
 }
 _WRITTEN_AS_MESSAGES = frozenset(_KINDS) - {GraphKeys.METRIC_VARIABLES}

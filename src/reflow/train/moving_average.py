@@ -83,11 +83,10 @@ def _debiased(unbiased: Any, value: Any, rate: Tensor) -> Any:
                 initializer=step_zeros,
                 trainable=False,
             )
-    with colocate_with(unbiased):
-        moved = assign_sub(biased, (biased - value) * rate)
-        steps = local_step.assign_add(1)
-        correction = 1 - pow(1.0 - rate, steps)
-        return assign(unbiased, moved / correction, name=get_default_graph().get_name_scope() + "/")
+    moved = assign_sub(biased, (biased - value) * rate)
+    steps = local_step.assign_add(1)
+    correction = 1 - pow(1.0 - rate, steps)
+    return assign(unbiased, moved / correction, name=get_default_graph().get_name_scope() + "/")
 
 
 def _unused_name(name: str) -> str:

@@ -24,6 +24,7 @@ from reflow.train.checkpoint_state import (
     meta_graph_filename,
     remove_checkpoint,
 )
+from reflow.train.exact_state import ExactSaverBuilder, captured, read_state, state_tensor
 from reflow.train.restoring import explained, object_names
 from reflow.train.saveable import all_saveables
 from reflow.train.saver_builder import V2, BulkSaverBuilder
@@ -64,6 +65,10 @@ class Saver:
         pad_step_number: write step numbers with eight digits.
         save_relative_paths: write relative paths to the file `checkpoint`, so that the folder may be moved.
         filename: the path that the nodes use when they are run without one.
+        exact: also save where random ops and dataset iterators are, so that a run that is killed and goes on
+            from the checkpoint ends with the same bits as one that was not. Input pipelines need seeds.
+            TensorFlow restores the variables from such a checkpoint. Not saved: queues, lookup tables, and
+            variables that are not in `var_list`.
 
     Raises:
         TypeError: something in `var_list` cannot be saved.
@@ -99,7 +104,10 @@ class Saver:
         pad_step_number: bool = False,
         save_relative_paths: bool = False,
         filename: str | None = None,
+        exact: bool = False,
     ) -> None:
+        if exact and builder is not None:
+            raise ValueError("exact=True needs the default builder, but `builder` is given")
         if defer_build and var_list:
             raise ValueError(
                 "If `var_list` is provided then build cannot be deferred. "
@@ -120,6 +128,7 @@ class Saver:
         self._write_version = write_version
         self._pad_step_number = pad_step_number
         self._filename = filename
+        self._exact = exact
         self._save_relative_paths = save_relative_paths
         self._last_checkpoints: list[tuple[str, float]] = []
         self._checkpoints_to_be_deleted: list[tuple[str, float]] = []
@@ -149,7 +158,8 @@ class Saver:
     def _build_nodes(self) -> bool:
         """Make the nodes; False when there is nothing to save."""
         if self._builder is None:
-            self._builder = BulkSaverBuilder(self._write_version)
+            kind = ExactSaverBuilder if self._exact else BulkSaverBuilder
+            self._builder = kind(self._write_version)
         if self._var_list is None:
             self._var_list = all_saveable_objects()
         self._is_empty = not self._var_list
@@ -315,8 +325,12 @@ class Saver:
         return f"{path}-{global_step:08d}" if self._pad_step_number else f"{path}-{global_step:d}"
 
     def _write(self, sess: Any, path: str, target: str) -> str:
+        feed: dict[Any, Any] = {self.saver_def.filename_tensor_name: target}
+        state = state_tensor(sess.graph, self.saver_def)
+        if state is not None:
+            feed[state] = captured(sess)
         try:
-            saved = sess.run(self.saver_def.save_tensor_name, {self.saver_def.filename_tensor_name: target})
+            saved = sess.run(self.saver_def.save_tensor_name, feed)
         except (errors.FailedPreconditionError, errors.NotFoundError) as error:
             folder = os.path.dirname(path)
             if folder and not gfile.IsDirectory(folder):
@@ -381,6 +395,13 @@ class Saver:
         if not checkpoint_exists(path):
             raise ValueError(f"The passed save_path is not a valid checkpoint: {path}")
         _log.info("Restoring parameters from %s", path)
+        exact = state_tensor(sess.graph, self.saver_def) is not None
+        state = read_state(sess.graph, path) if exact else None
+        self._restore_variables(sess, path)
+        if state is not None:
+            state.apply(sess)
+
+    def _restore_variables(self, sess: Any, path: str) -> None:
         try:
             sess.run(self.saver_def.restore_op_name, {self.saver_def.filename_tensor_name: path})
         except errors.NotFoundError as error:

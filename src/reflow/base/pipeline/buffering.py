@@ -227,13 +227,19 @@ class _IgnoringCursor(Cursor):
 
 
 class Iteration:
-    """An iterator of a session: a pass over a dataset that can be begun anew, pulled from any thread."""
+    """An iterator of a session: a pass over a dataset that can be begun anew, pulled from any thread.
+
+    `taken` is its position: how many elements, or errors in their place, were pulled in this pass.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._run: Run | None = None
+        self._dataset: Dataset | None = None
         self._cursor: Cursor | None = None
         self._ended = False
+        self._skipped = 0  # where the next pass is to begin
+        self.taken = 0
 
     @property
     def ready(self) -> bool:
@@ -244,10 +250,18 @@ class Iteration:
         """Begin a pass over `dataset`, in place of an older one."""
         run = Run()
         cursor = dataset.cursor(Place(run))
+        _skip(cursor, self._skipped)
         with self._lock:
             old, self._run, self._cursor, self._ended = self._run, run, cursor, False
+            self._dataset, self.taken, self._skipped = dataset, self._skipped, 0
         if old is not None:
             old.close()
+
+    def resume(self, taken: int) -> None:
+        """Go to the position `taken`: now, or if no pass has begun, when one does."""
+        self._skipped = taken
+        if self._dataset is not None:
+            self.begin(self._dataset)
 
     def pull(self) -> Element:
         """The next element. StopIteration at the end, and from then on."""
@@ -255,16 +269,32 @@ class Iteration:
             if self._ended or self._cursor is None:
                 raise StopIteration
             try:
-                return next(self._cursor)
+                element = next(self._cursor)
             except StopIteration:
                 self._ended = True
                 raise
+            except Exception:
+                self.taken += 1
+                raise
+            self.taken += 1
+            return element
 
     def close(self) -> None:
         """Drop the pass and end its background work."""
-        run, self._run, self._cursor = self._run, None, None
+        run, self._run, self._cursor, self._dataset = self._run, None, None, None
         if run is not None:
             run.close()
+
+
+def _skip(cursor: Cursor, count: int) -> None:
+    """Pass over elements, and errors in their place, as far as there are some."""
+    for _ in range(count):
+        try:
+            next(cursor)
+        except StopIteration:
+            return
+        except Exception:
+            continue
 
 
 def new_place() -> Place:

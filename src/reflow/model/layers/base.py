@@ -1,7 +1,8 @@
 """What all layers share: scopes and names, variables, regularizers, checks of the inputs.
 
-A layer makes its variables in a variable scope of its own name when it is first called, and uses them again in
-every later call. Names of variables and nodes, and their order, are those of TensorFlow 1.15's `tf.layers`.
+A layer makes its variables in a variable scope of its own name when it is first called, and uses them again
+in every later call. Names of variables and nodes, and their order, are those of TensorFlow 1.15's
+`tf.layers`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from reflow.model.partitioned import PartitionedVariable
 from reflow.model.variable_base import Variable
 from reflow.ops import blocks
 from reflow.platform import nest
-
 
 BOOKS = ("_trainable_weights", "_non_trainable_weights", "_losses", "_loss_functions", "_updates", "_calls")
 
@@ -228,7 +228,8 @@ class Layer:
                 outputs = self.call(inputs, *args, **kwargs)
                 if outputs is None:
                     raise ValueError(
-                        f"A layer's `call` method should return a Tensor or a list of Tensors, not None (layer: "
+                        f"A layer's `call` method should return a Tensor or a list of Tensors, not None "
+                        f"(layer: "
                         f"{self.name})."
                     )
                 self._regularize_activity(inputs, outputs)
@@ -249,7 +250,8 @@ class Layer:
         for tensor in tensors:
             if tensor.graph is not self._graph:
                 raise ValueError(
-                    f"Input graph and Layer graph are not the same: {tensor} is not from the graph of the layer "
+                    f"Input graph and Layer graph are not the same: {tensor} is not from the graph of the "
+                    f"layer "
                     f"{self.name}."
                 )
 
@@ -260,7 +262,8 @@ class Layer:
         specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
         if len(specs) != len(tensors):
             raise ValueError(
-                f"Layer {self.name} expects {len(specs)} inputs, but it received {len(tensors)} input tensors. "
+                f"Layer {self.name} expects {len(specs)} inputs, but it received {len(tensors)} input "
+                f"tensors. "
                 f"Inputs received: {inputs}"
             )
         for i, (spec, tensor) in enumerate(zip(specs, tensors, strict=True)):
@@ -362,8 +365,8 @@ class Layer:
         """Add losses to the layer, and to the collection REGULARIZATION_LOSSES.
 
         Args:
-            losses: a tensor, a function without arguments that makes one, or a list of these. A function is called
-                for the collection, and again whenever `losses` is read.
+            losses: a tensor, a function without arguments that makes one, or a list of these. A function is
+                called for the collection, and again whenever `losses` is read.
             inputs: the inputs that the losses depend on; None when they depend on none.
         """
         added = [(loss, inputs) for loss in nest.flatten(losses) if loss is not None]
@@ -377,7 +380,8 @@ class Layer:
         """Add operations that must run with each training step; a call puts them into UPDATE_OPS.
 
         Args:
-            updates: an operation, a tensor (its operation counts), a function that makes one, or a list of these.
+            updates: an operation, a tensor (its operation counts), a function that makes one, or a list of
+                these.
             inputs: accepted as in TensorFlow; what an update depends on is found in the graph.
         """
         self._updates += [_operation(update) for update in _as_list(updates)]
@@ -480,7 +484,8 @@ class Layer:
         """The number of elements of all variables; ValueError before they are made."""
         if not self.built:
             raise ValueError(
-                f"You tried to call `count_params` on {self.name}, but the layer isn't built. You can build it "
+                f"You tried to call `count_params` on {self.name}, but the layer isn't built. You can build "
+                f"it "
                 f"manually via: `{self.name}.build(batch_input_shape)`."
             )
         return sum(math.prod(w.shape.as_list()) for w in self.weights)

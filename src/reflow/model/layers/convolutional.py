@@ -305,7 +305,8 @@ class _Transposed(_Filters):
 
 
 class Conv2DTranspose(_Transposed):
-    """The transpose (gradient) of a convolution of images, also called deconvolution: arguments as of `Conv2D`.
+    """The transpose (gradient) of a convolution of images, also called deconvolution: arguments as of
+    `Conv2D`.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default():
@@ -429,13 +430,14 @@ class SeparableConv2D(_Separable):
     """A convolution of each channel for itself, then one over the channels at each place.
 
     Args:
-        filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias: as of `Conv2D`.
+        filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias: as of
+            `Conv2D`.
         depth_multiplier: how many channels the first convolution makes of each.
-        depthwise_initializer, pointwise_initializer, bias_initializer: how the variables begin; regularizers and
-            constraints likewise.
+        depthwise_initializer, pointwise_initializer, bias_initializer: how the variables begin; regularizers
+            and constraints likewise.
 
-    Variables: `depthwise_kernel` [window..., channels, multiplier], `pointwise_kernel` [1, 1, channels x multiplier,
-    filters] and `bias` [filters].
+    Variables: `depthwise_kernel` [window..., channels, multiplier], `pointwise_kernel` [1, 1, channels x
+    multiplier, filters] and `bias` [filters].
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default():

@@ -6,18 +6,19 @@ from typing import Any
 
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape, as_shape
+from reflow.graph.composite import SparseTensor
 from reflow.graph.graph import Tensor, convert_to_tensor
 from reflow.model.initializers import zeros_initializer
 from reflow.model.layers.base import InputSpec, Layer
 from reflow.model.layers.functional import functional
 from reflow.model.layers.sizes import normalized_format
+from reflow.ops.activations import bias_add
 from reflow.ops.array import identity, shape
 from reflow.ops.control_flow import smart_cond
-from reflow.ops.dense import bias_add
 from reflow.ops.dense import dropout as nn_dropout
 from reflow.ops.linalg import matmul, tensordot
 from reflow.ops.shaping import reshape, transpose
-
+from reflow.ops.sparse import sparse_tensor_dense_matmul
 
 ZEROS = zeros_initializer()
 
@@ -29,7 +30,8 @@ class Dense(Layer):
         units: the size of the last dimension of the outputs.
         activation: a function of the result, or None.
         use_bias: whether there is a bias.
-        kernel_initializer, bias_initializer: how the variables `kernel` [inputs, units] and `bias` [units] begin.
+        kernel_initializer, bias_initializer: how the variables `kernel` [inputs, units] and `bias` [units]
+            begin.
         kernel_regularizer, bias_regularizer: functions of them that are added to the losses.
         activity_regularizer: a function of the outputs that is added to the losses.
         kernel_constraint, bias_constraint: functions applied to their new values.
@@ -96,7 +98,9 @@ class Dense(Layer):
 
     def call(self, inputs: Any) -> Any:
         rank = inputs.shape.ndims
-        if rank > 2:
+        if isinstance(inputs, SparseTensor):
+            outputs = sparse_tensor_dense_matmul(inputs, self.kernel)
+        elif rank > 2:
             outputs = tensordot(inputs, self.kernel, [[rank - 1], [0]])
             outputs.set_shape([*inputs.shape.as_list()[:-1], self.units])
         else:

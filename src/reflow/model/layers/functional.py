@@ -28,9 +28,9 @@ def functional(
 ) -> Callable[..., Any]:
     """The function form of a layer class.
 
-    It takes the inputs, then the arguments of the class; a layer with variables takes `reuse` besides, to use the
-    variables of an earlier layer of the same `name`, and after it the arguments named in `after_reuse`. `example`
-    becomes its doctest.
+    It takes the inputs, then the arguments of the class; a layer with variables takes `reuse` besides, to use
+    the variables of an earlier layer of the same `name`, and after it the arguments named in `after_reuse`.
+    `example` becomes its doctest.
     """
     call = [p for p in inspect.signature(layer.call).parameters.values() if p.name not in ("self", "inputs")]
     signature = _signature(layer, call, after_reuse)

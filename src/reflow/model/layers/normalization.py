@@ -1,8 +1,8 @@
 """Batch normalization.
 
-A batch is normalized with its own mean and variance while training, and their moving averages are kept for the
-time after. The ops that renew the averages are put into the collection UPDATE_OPS, as in TensorFlow: a program
-runs them with its training step.
+A batch is normalized with its own mean and variance while training, and their moving averages are kept for
+the time after. The ops that renew the averages are put into the collection UPDATE_OPS, as in TensorFlow: a
+program runs them with its training step.
 """
 
 from __future__ import annotations
@@ -76,17 +76,17 @@ def _assign_new_value(variable: Any, value: Any) -> Any:
 class BatchNormalization(Layer):
     """Batch normalization: gamma * (inputs - mean) / sqrt(variance + epsilon) + beta, channel by channel.
 
-    Call arguments: `inputs`, and `training`, a bool or a scalar bool tensor: with the mean and the variance of the
-    batch while training, with their moving averages otherwise. The ops that renew the averages are in `updates`
-    and in the collection UPDATE_OPS; they don't run by themselves.
+    Call arguments: `inputs`, and `training`, a bool or a scalar bool tensor: with the mean and the variance
+    of the batch while training, with their moving averages otherwise. The ops that renew the averages are in
+    `updates` and in the collection UPDATE_OPS; they don't run by themselves.
 
     Args:
         axis: the axis of the channels, or a list of axes; -1 is the last.
         momentum: of the moving averages.
         epsilon: added to the variance.
         center, scale: whether there are `beta`, `gamma`.
-        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: how the variables
-            begin.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: how the
+            variables begin.
         beta_regularizer, gamma_regularizer: functions of the variables that are added to the losses.
         beta_constraint, gamma_constraint: functions applied to their new values.
         renorm: batch renormalization (https://arxiv.org/abs/1702.03275).
@@ -95,11 +95,13 @@ class BatchNormalization(Layer):
         fused: whether one op computes it all, where it can: for inputs of rank 4. None and True are the same.
         trainable: as of `Layer`.
         virtual_batch_size: the batch is cut into batches of this size, each normalized with its own mean.
-        adjustment: a function of the shape of the inputs that gives a scale and an offset to apply while training.
+        adjustment: a function of the shape of the inputs that gives a scale and an offset to apply while
+            training.
         name: as of `Layer`.
 
     Variables: `gamma`, `beta`, `moving_mean`, `moving_variance`, with an element for each channel.
-    ValueError for an unknown number of channels, axes that don't exist, `fused` on an axis that it can't take.
+    ValueError for an unknown number of channels, axes that don't exist, `fused` on an axis that it can't
+    take.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -138,7 +140,7 @@ class BatchNormalization(Layer):
         super().__init__(trainable, name, **kwargs)
         if not isinstance(axis, (int, list)):
             raise TypeError(f"axis must be int or list, type given: {type(axis)}")
-        self.axis = list(axis) if isinstance(axis, list) else axis
+        self.axis: Any = list(axis) if isinstance(axis, list) else axis
         self.momentum, self.epsilon = momentum, epsilon
         self.center, self.scale = center, scale
         self.beta_initializer, self.gamma_initializer = beta_initializer, gamma_initializer
@@ -273,7 +275,7 @@ class BatchNormalization(Layer):
         return reshape(self._by_moments(cut, training), sizes)
 
     def _fused(self, inputs: Any, training: Any) -> Any:
-        options = {"epsilon": self.epsilon, "data_format": self._data_format}
+        options: dict[str, Any] = {"epsilon": self.epsilon, "data_format": self._data_format}
         beta = self.beta if self.center else self._beta_const
         gamma = self.gamma if self.scale else self._gamma_const
 
@@ -281,7 +283,7 @@ class BatchNormalization(Layer):
             return fused_batch_norm(inputs, gamma, beta, **options)
 
         def averaged() -> Any:
-            averages = {"mean": self.moving_mean, "variance": self.moving_variance}
+            averages: dict[str, Any] = {"mean": self.moving_mean, "variance": self.moving_variance}
             return fused_batch_norm(inputs, gamma, beta, **averages, is_training=False, **options)
 
         output, mean, variance = smart_cond(training, trained, averaged)

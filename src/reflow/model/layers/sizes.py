@@ -22,7 +22,8 @@ def spread(value: Any, count: int, name: str) -> tuple[int, ...]:
             int(single)
         except (ValueError, TypeError):
             raise ValueError(
-                f"The `{name}` argument must be a tuple of {count} integers. Received: {value} including element "
+                f"The `{name}` argument must be a tuple of {count} integers. Received: {value} including "
+                f"element "
                 f"{single} of type {type(single)}"
             ) from None
     return result
@@ -35,7 +36,8 @@ def padding_word(value: Any) -> Any:
     word = value.lower()
     if word not in ("valid", "same", "causal"):
         raise ValueError(
-            'The `padding` argument must be a list/tuple or one of "valid", "same" (or "causal", only for `Conv1D). '
+            'The `padding` argument must be a list/tuple or one of "valid", "same" (or "causal", only for '
+            "`Conv1D). "
             f"Received: {word}"
         )
     return word

@@ -8,7 +8,7 @@ from typing import Any
 from reflow.base import dtypes
 from reflow.graph.graph import GraphKeys, add_to_collections, convert_to_tensor
 from reflow.model.modes import VariableAggregation, VariableSynchronization
-from reflow.model.variable_base import Variable
+from reflow.model.variable_base import create_variable
 from reflow.ops.array import rank, zeros
 from reflow.ops.casting import cast
 from reflow.ops.comparison import equal
@@ -19,9 +19,7 @@ from reflow.ops.shaping import expand_dims, squeeze
 Pair = tuple[Any, Any]  # the value and the update of a metric
 
 
-def metric_variable(
-    shape: Any, dtype: Any, validate_shape: bool = True, name: str | None = None
-) -> Any:
+def metric_variable(shape: Any, dtype: Any, validate_shape: bool = True, name: str | None = None) -> Any:
     """A variable of zeros that is local, not trained, and in the collection of metric variables.
 
     >>> import reflow as tf
@@ -30,7 +28,7 @@ def metric_variable(
     ...     tf.get_collection(tf.GraphKeys.METRIC_VARIABLES) == [total]
     True
     """
-    return Variable(
+    return create_variable(
         lambda: zeros(shape, dtype),
         trainable=False,
         collections=[GraphKeys.LOCAL_VARIABLES, GraphKeys.METRIC_VARIABLES],

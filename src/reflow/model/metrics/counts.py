@@ -11,6 +11,7 @@ from reflow.model.variable_scope import variable_scope
 from reflow.ops.arithmetic import div, multiply
 from reflow.ops.array import identity, rank
 from reflow.ops.casting import cast
+from reflow.ops.check import assert_type
 from reflow.ops.comparison import equal, greater, logical_and
 from reflow.ops.masks import where
 from reflow.ops.rank_checks import assert_rank_in
@@ -31,6 +32,7 @@ def _counted(
 
 def _number_of(hits: Any, weights: Any, collections: tuple[Any, Any]) -> Pair:
     """The sum of weights where the condition holds."""
+    assert_type(hits, dtypes.bool)
     count = metric_variable([], dtypes.float32, name="count")
     values = cast(hits, dtypes.float32)
     if weights is not None:
@@ -160,8 +162,8 @@ def precision(
         predictions, labels, weights = matched_truths(predictions, labels, weights)
         right = true_positives(labels, predictions, weights)
         wrong = false_positives(labels, predictions, weights)
-        parts = zip(right, wrong, strict=True)
-        return streamed(share, *parts, metrics_collections, updates_collections)
+        values, updates = zip(right, wrong, strict=True)
+        return streamed(share, values, updates, metrics_collections, updates_collections)
 
 
 def recall(
@@ -185,5 +187,5 @@ def recall(
         predictions, labels, weights = matched_truths(predictions, labels, weights)
         found = true_positives(labels, predictions, weights)
         missed = false_negatives(labels, predictions, weights)
-        parts = zip(found, missed, strict=True)
-        return streamed(share, *parts, metrics_collections, updates_collections)
+        values, updates = zip(found, missed, strict=True)
+        return streamed(share, values, updates, metrics_collections, updates_collections)

@@ -197,9 +197,7 @@ def root_mean_squared_error(
     2.0
     """
     predictions, labels, weights = matched(predictions, labels, weights)
-    squares = mean_squared_error(
-        labels, predictions, weights, None, None, name or "root_mean_squared_error"
-    )
+    squares = mean_squared_error(labels, predictions, weights, None, None, name or "root_mean_squared_error")
     pair = math.sqrt(squares[0]), math.sqrt(squares[1])
     return published(pair, metrics_collections, updates_collections)
 

@@ -1,0 +1,1 @@
+"""Looking into TensorFlow's files, and taking models out to other tools."""
