@@ -1,9 +1,10 @@
 """Train a convolutional network on handwritten digits, in the style of TensorFlow 1.
 
-    reflow run examples/mnist_convnet.py [--data FOLDER] [--steps 300] [--batch 64] [--rate 0.001] [--width 16]
+    reflow run examples/mnist_convnet.py [--data FOLDER] [--steps 300] [--batch 64] [--rate 0.001]
+                                            [--width 16]
 
-FOLDER has the four idx files of MNIST (`train-images-idx3-ubyte.gz` and so on; unpacked ones will do too). Without
-it, the program learns scikit-learn's digits of 8 x 8 pixels, which need no download.
+FOLDER has the four idx files of MNIST (`train-images-idx3-ubyte.gz` and so on; unpacked ones will do too).
+Without it, the program learns scikit-learn's digits of 8 x 8 pixels, which need no download.
 """
 
 import argparse

@@ -1,6 +1,8 @@
-"""Train a variational autoencoder on handwritten digits, in the style of TensorFlow 1, and draw new digits with it.
+"""Train a variational autoencoder on handwritten digits, in the style of TensorFlow 1, and draw new
+digits with it.
 
-    reflow run examples/vae.py [--epochs 40] [--batch 64] [--hidden 128] [--latent 8] [--rate 0.002] [--logs FOLDER]
+    reflow run examples/vae.py [--epochs 40] [--batch 64] [--hidden 128] [--latent 8] [--rate 0.002]
+                                 [--logs FOLDER]
 
 With --logs the losses and pictures of invented digits are written as summaries, which TensorBoard shows.
 """

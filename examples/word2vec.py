@@ -145,13 +145,20 @@ class Word2Vec:
 class Checkpoints:
     """A folder with the newest checkpoints of a training and the vocabulary that they are for."""
 
-    def __init__(self, folder, vocabulary):
+    def __init__(self, folder, vocabulary, size):
+        self.folder = folder
         self.newest = tf.train.latest_checkpoint(folder) if folder else None
         self.step = 0
         if folder:
             self._check_vocabulary(folder, vocabulary)
         if self.newest is not None:
-            self.step = int(tf.train.NewCheckpointReader(self.newest).get_tensor("global_step"))
+            reader = tf.train.NewCheckpointReader(self.newest)
+            self._check_shape(reader.get_variable_to_shape_map().get("embed_matrix"), [len(vocabulary), size])
+            self.step = int(reader.get_tensor("global_step"))
+
+    def _check_shape(self, found, wanted):
+        if found != wanted:
+            raise TrainingError(f"the checkpoints in {self.folder!r} have vectors of {found}, not {wanted}")
 
     def _check_vocabulary(self, folder, vocabulary):
         path = os.path.join(folder, "vocabulary.json")
@@ -249,7 +256,7 @@ def run(arguments):
     """Read, train, show and save."""
     make_folders(arguments)
     corpus = read_corpus(arguments)
-    checkpoints = Checkpoints(arguments.checkpoint, corpus.vocabulary)
+    checkpoints = Checkpoints(arguments.checkpoint, corpus.vocabulary, arguments.size)
     tf.set_random_seed(arguments.seed)
     dataset = dataset_of(corpus, arguments, checkpoints.step)
     model = Word2Vec(dataset, len(corpus.vocabulary), arguments)

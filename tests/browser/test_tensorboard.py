@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ PICTURES = Path(__file__).parent.parent.parent / "build" / "browser"
 FLAGS = """--headless --no-sandbox --disable-gpu --enable-unsafe-swiftshader --disable-quic --no-first-run
     --disable-background-networking --disable-component-update --disable-sync --window-size=1400,1000"""
 PATIENCE = 40  # seconds for a tab to show something
+SETTLING = 0.7  # and to end its animations, before its picture is taken
 RUNS = ["cell=dense,rate=0.5", "cell=dense,rate=0.05"]
 
 # Texts, and elements that a selector finds, wherever they are: in shadow trees and frames too.
@@ -85,14 +86,12 @@ class Tab:
         self.driver = driver
         driver.get("about:blank")  # the same page with another anchor would not be loaded again
         driver.get(f"{address}#{name}")
-        self.name = name
 
     def shows(self, *texts: str) -> str:
-        """All text, once it has the given ones; a picture is taken of it."""
+        """All text, once it has the given ones."""
         found = self._wait(
             lambda: self.driver.execute_script(TEXT), lambda text: all(t in text for t in texts)
         )
-        self.driver.save_screenshot(str(PICTURES / f"{self.name}.png"))
         assert [text for text in texts if text not in found] == []
         return str(found)
 
@@ -113,8 +112,17 @@ class Tab:
 
 
 @pytest.fixture
-def open_tab(browser: Any, address: str) -> Any:
-    return lambda name: Tab(browser, address, name)
+def open_tab(browser: Any, address: str) -> Iterator[Callable[[str], Tab]]:
+    """Opens a tab; after the test a picture is taken of it."""
+    opened = []
+
+    def open_it(name: str) -> Tab:
+        opened.append(name)
+        return Tab(browser, address, name)
+
+    yield open_it
+    time.sleep(SETTLING)
+    browser.save_screenshot(str(PICTURES / f"{opened[-1]}.png"))
 
 
 def test_scalars(open_tab: Any) -> None:

@@ -173,3 +173,26 @@ def test_from_version() -> None:
     tf.constant(2, name="b")
     assert [n.name for n in graph.as_graph_def(from_version=start).node] == ["b"]
     assert "_output_shapes" not in graph.as_graph_def().node[0].attr
+
+
+def test_control_inputs_are_written_in_order_of_their_names() -> None:
+    """As TensorFlow does; the operation itself keeps the program's order."""
+    with tf.Graph().as_default() as graph:
+        one = tf.constant(1.0, name="mm")
+        before = [tf.no_op(name=name) for name in ("zz", "aa", "a_b", "a/b", "B")]
+        with tf.control_dependencies(before):
+            op = tf.identity(one, name="i")
+        assert [c.name for c in op.op.control_inputs] == ["zz", "aa", "a_b", "a/b", "B"]
+        assert list(op.op.node_def.input) == ["mm", "^B", "^a/b", "^a_b", "^aa", "^zz"]
+        assert graph.as_graph_def().node[-1] == op.op.node_def
+
+
+def test_control_inputs_in_functions() -> None:
+    def body(x: tf.Tensor) -> tf.Tensor:
+        with tf.control_dependencies([tf.add(x, 1, name="zz"), tf.add(x, 2, name="aa")]):
+            return tf.identity(x, name="i")
+
+    with tf.Graph().as_default() as graph:
+        tf.data.Dataset.range(3).map(body).make_initializable_iterator()
+    (function,) = graph.as_graph_def().library.function
+    assert [list(n.input)[1:] for n in function.node_def if n.name == "i"] == [["^aa", "^zz"]]

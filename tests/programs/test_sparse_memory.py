@@ -17,7 +17,8 @@ PROGRAM = f"""
         graph = tf.Graph()
         with graph.as_default():
             words, targets = tf.placeholder(tf.int32, [64]), tf.placeholder(tf.int32, [64, 1])
-            value = tf.random_uniform([], 0.1, 0.2)  # one draw: one for each element takes longer than all the rest
+            value = tf.random_uniform([], 0.1, 0.2)  # one: many draws take longer than all the rest
+
             def start(shape, dtype=None, partition_info=None):
                 return tf.fill(shape, value)
 

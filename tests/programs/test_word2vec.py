@@ -119,7 +119,7 @@ def test_cbow_goes_on_from_its_checkpoint(story: Path, tmp_path: Path) -> None:
     assert "20 steps after the first 40 in" in output(*words, "--steps", 60)
     assert "0 steps after the first 60 in" in output(*words, "--steps", 60)
     assert "of another vocabulary" in refusal(*words, "--vocabulary", 10)
-    assert "word2vec: " in refusal(*words, "--steps", 80, "--size", 9)
+    assert "have vectors of [16, 8], not [16, 9]" in refusal(*words, "--steps", 80, "--size", 9)
     assert sorted(path.name for path in folder.glob("model-*.index")) == ["model-40.index", "model-60.index"]
 
 
@@ -137,20 +137,29 @@ def test_divergence_stops_the_program(story: Path, tmp_path: Path, more: list[st
     assert not list(tmp_path.glob("v.*")) and not list(tmp_path.glob("saved/model*"))
 
 
-def test_a_corpus_that_cannot_be_read(tmp_path: Path) -> None:
-    for name, data, wanted in (
-        ("empty.txt", b"", "has 0 words: too few for a window of 2"),
-        ("short.txt", b"one two", "has 2 words: too few for a window of 2"),
-        ("numbers.txt", b"1 2 3 4 5 6", "has 0 words"),
-        ("zero.bin", b"one two\0three four", "it contains zero bytes"),
-        ("latin.bin", b"caf\xe9 au lait, s'il vous pla\xeet", "is not a text file"),
-        ("few.txt", b"one two three", "4 sampled words of a vocabulary of 4: too many"),
-    ):
-        path = tmp_path / name
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (b"", "the corpus has 0 words: too few for a window of 2"),
+        (b"one two\0three four", "is a binary file: it contains zero bytes"),
+        (b"one two three", "4 sampled words of a vocabulary of 4: too many"),
+        (None, "there is no corpus at "),
+    ],
+)
+def test_a_corpus_that_is_refused(tmp_path: Path, data: bytes | None, wanted: str) -> None:
+    path = tmp_path / "corpus"
+    if data is not None:
         path.write_bytes(data)
-        message = refusal("--corpus", path, *TINY, "--save-text", tmp_path / "v.txt")
-        assert wanted in message
+    assert wanted in refusal("--corpus", path, *TINY, "--save-text", tmp_path / "v.txt")
     assert not list(tmp_path.glob("v.*"))
+
+
+def test_a_corpus_without_enough_words() -> None:
+    for words in ([], ["one"], ["one", "two"]):
+        with pytest.raises(corpus.CorpusError, match=f"has {len(words)} words: too few for a window of 2"):
+            corpus.Corpus(words, None, 2)
+    with pytest.raises(corpus.CorpusError, match="drops nearly all words"):
+        corpus.batches(corpus.Corpus(["one"] * 1000), 10, 1, 1e-15)
 
 
 def test_archives_and_folders_that_cannot_be_read(tmp_path: Path) -> None:
@@ -161,18 +170,21 @@ def test_archives_and_folders_that_cannot_be_read(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "broken.zip").read_bytes())
     data[60:70] = b"0123456789"
     (tmp_path / "broken.zip").write_bytes(bytes(data))
-    for name, wanted in (("empty.zip", "not a text file"), ("broken.zip", "CRC"), ("", "not a text file")):
+    (tmp_path / "latin").write_bytes(b"caf\xe9 au lait")
+    for name, wanted in (
+        ("empty.zip", "not a text file"),
+        ("broken.zip", "CRC"),
+        ("", "not a text file"),
+        ("latin", "utf-8"),
+    ):
         with pytest.raises(corpus.CorpusError, match=wanted):
             corpus.read_text(str(tmp_path / name))
-    with pytest.raises(corpus.CorpusError, match="there is no corpus at"):
-        corpus.read_text(str(tmp_path / "missing.txt"))
 
 
 def test_settings_that_cannot_be(story: Path, tmp_path: Path) -> None:
     at = ("--corpus", story, *TINY)
     wanted = "a vocabulary of 100 words was asked for, but the corpus has 16 different words"
     assert wanted in refusal(*at, "--vocabulary", 100)
-    assert "drops nearly all words" in refusal(*at, "--subsample", 1e-15)
     assert "cannot be written" in refusal(*at, "--save-text", tmp_path / "nowhere" / "v.txt")
     assert "File exists" in refusal(*at, "--checkpoint", story)
     result = run(*at, "--batch", 0)

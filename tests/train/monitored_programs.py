@@ -14,6 +14,7 @@ PROGRAMS = {}
 UNORDERED = {"supervisor_services"}  # programs whose threads log in any order
 NUMBERS = (
     (re.compile(r"\([\d.]+ sec\)"), "(T sec)"),
+    (re.compile(r"\d{4}-\d\d-\d\d[-T][\d:]+Z?"), "NOW"),
     (re.compile(r"(/sec): [\d.e+-]+"), r"\1: N"),
     # Long explanations, and the texts of other errors, are each system's own.
     (re.compile(r"^(An (?:error was raised|OutOfRangeError)\b[^.]{,40}).*", re.DOTALL), r"\1"),

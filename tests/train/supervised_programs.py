@@ -215,3 +215,90 @@ def device_setters(tf, folder):
     devices(setter(ps_tasks=1, ps_ops=["Add", "AddV2"]))
     found.append([setter(), setter(cluster={"worker": ["a"]}), outcome(lambda: setter(1, ps_strategy=3))])
     return found
+
+
+# Evaluation
+
+
+def saved(tf, folder):
+    """Checkpoints at the steps 1 and 2, and the last one's path."""
+    with tf.Graph().as_default(), tf.Session() as sess:
+        step = tf.train.create_global_step()
+        w = tf.get_variable("w", [], initializer=tf.constant_initializer(4.0))
+        saver = tf.train.Saver()
+        for at in (1, 2):
+            step.load(at, sess)
+            w.load(10.0 * at, sess)
+            path = saver.save(sess, os.path.join(folder, "model"), global_step=step)
+    return path
+
+
+def evaluated(tf):
+    """What is evaluated: the sum of the weight over the steps."""
+    tf.train.get_or_create_global_step()
+    w = tf.get_variable("w", [], initializer=tf.zeros_initializer())
+    total = tf.Variable(0.0, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES], name="total")
+    tf.summary.scalar("total", total)
+    return tf.assign_add(total, w), total
+
+
+@program
+def evaluation_once(tf, folder):
+    path = saved(tf, folder)
+    training = tf.contrib.training
+    found = []
+    for ops in (lambda op: op, lambda op: [op], lambda op: {"op": op}, lambda op: None):
+        with tf.Graph().as_default():
+            update, total = evaluated(tf)
+            logs = os.path.join(folder, "logs{}".format(len(found)))
+            hooks = [training.StopAfterNEvalsHook(3), training.SummaryAtEndHook(logs)]
+            if ops(update) is None:
+                hooks = hooks[1:]
+            value = training.evaluate_once(
+                path,
+                eval_ops=ops(update),
+                final_ops={"total": total, "steps": training.get_or_create_eval_step()},
+                hooks=hooks,
+            )
+            count = len(tf.get_default_graph().get_operations())
+            found.append([plain(value), events(tf, logs), count])
+    return [found, outcome(training.SummaryAtEndHook)]
+
+
+@program
+def evaluation_repeated(tf, folder):
+    saved(tf, folder)
+    training = tf.contrib.training
+    update, total = evaluated(tf)
+    hooks = [training.StopAfterNEvalsHook(25, log_progress=True)]
+    value = training.evaluate_repeatedly(
+        folder,
+        eval_ops=update,
+        final_ops=total,
+        hooks=hooks,
+        eval_interval_secs=0,
+        max_number_of_evaluations=1,
+    )
+    return plain(value)
+
+
+@program
+def evaluation_by_slim(tf, folder):
+    path = saved(tf, folder)
+    slim = tf.contrib.slim
+    found = []
+    for go in (
+        lambda **k: slim.evaluation.evaluate_once("", path, folder + "/once", num_evals=2, **k),
+        lambda **k: slim.evaluation.evaluation_loop(
+            "", folder, folder + "/loop", num_evals=2, max_number_of_evaluations=1, **k
+        ),
+    ):
+        with tf.Graph().as_default():
+            update, total = evaluated(tf)
+            names = tf.global_variables()
+            step = tf.train.get_global_step()
+            value = go(
+                eval_op=update, final_op=total, variables_to_restore=names, initial_op=step.initializer
+            )
+            found.append(plain(value))
+    return [found, events(tf, folder + "/once")]

@@ -27,6 +27,18 @@ train.cluster
   distribute: Server
   train python.training.device_setter python.training.training: replica_device_setter
   python.training.device_setter: STANDARD_PS_OPS
+train.evaluation
+  python.training.evaluation: _StopAfterNEvalsHook=StopAfterNEvalsHook _evaluate_once=evaluate_once
+      _get_latest_eval_step_value=latest_eval_step_value _get_or_create_eval_step=get_or_create_eval_step
+  contrib.training contrib.training.python.training.evaluation: StopAfterNEvalsHook evaluate_once
+      get_or_create_eval_step
+contrib.evaluation
+  contrib.training contrib.training.python.training.evaluation: SummaryAtEndHook evaluate_repeatedly
+  contrib.slim.evaluation contrib.slim.python.slim.evaluation: evaluate_once=slim_evaluate_once
+      evaluation_loop
+train.checkpoint_reader
+  contrib.training contrib.training.python.training.evaluation: checkpoints_iterator wait_for_new_checkpoint
+  contrib.slim.evaluation contrib.slim.python.slim.evaluation: checkpoints_iterator wait_for_new_checkpoint
 train.supervisor -> python.training.supervisor
   train python.training.training: Supervisor
   -: SVStepCounterThread SVSummaryThread SVTimerCheckpointThread

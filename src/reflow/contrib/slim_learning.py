@@ -254,7 +254,8 @@ class _Loop:
         if saves:
             log.info("Finished training! Saving model to disk.")
             supervisor.saver.save(sess, supervisor.save_path, global_step=supervisor.global_step)
-            supervisor.stop(threads, close_summary_writer=True, ignore_live_threads=ignore_live_threads)
+            # The end of the supervisor's session closes the writer.
+            supervisor.stop(threads, close_summary_writer=False, ignore_live_threads=ignore_live_threads)
 
     def _steps(self, sess: Any) -> None:
         while not self.supervisor.should_stop():

@@ -335,7 +335,7 @@ def _body_node(op: Operation, names: Mapping[Tensor, str], arguments: set[Operat
     node = graphdef.node_def(op)
     node.ClearField("input")
     node.input.extend(names[t] for t in op.inputs)
-    node.input.extend(f"^{c.name}" for c in op.control_inputs if c not in arguments)
+    node.input.extend(f"^{n}" for n in sorted(c.name for c in op.control_inputs if c not in arguments))
     return node
 
 
