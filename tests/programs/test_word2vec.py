@@ -119,7 +119,7 @@ def test_cbow_goes_on_from_its_checkpoint(story: Path, tmp_path: Path) -> None:
     assert "20 steps after the first 40 in" in output(*words, "--steps", 60)
     assert "0 steps after the first 60 in" in output(*words, "--steps", 60)
     assert "of another vocabulary" in refusal(*words, "--vocabulary", 10)
-    assert "have vectors of [16, 8], not [16, 9]" in refusal(*words, "--steps", 80, "--size", 9)
+    assert "have vectors of [17, 8], not [17, 9]" in refusal(*words, "--steps", 80, "--size", 9)
     assert sorted(path.name for path in folder.glob("model-*.index")) == ["model-40.index", "model-60.index"]
 
 

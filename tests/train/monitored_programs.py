@@ -23,6 +23,8 @@ NUMBERS = (
 # What another room logs, and what TensorFlow says of its own functions.
 # TensorFlow's reading of the step is a race with its increment, so its warnings come and go.
 NOT_OURS = (
+    "contrib module",
+    "new checkpoint at",
     "It seems that global step",
     "Restoring parameters",
     "deprecated",

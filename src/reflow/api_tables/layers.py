@@ -48,7 +48,7 @@ contrib.layers_optimizers -> contrib.layers contrib.slim contrib.layers.python.l
 contrib.layers_summaries -> contrib.layers contrib.slim contrib.layers.python.layers.summaries
   -: summarize_activation summarize_activations summarize_biases summarize_collection summarize_tensor
      summarize_tensors summarize_variables summarize_weights
-contrib.training -> contrib.training.python.training.training
+contrib.train_ops -> contrib.training.python.training.training
   contrib.training: add_gradients_summaries clip_gradient_norms clip_gradient_norms_fn create_train_op
       multiply_gradients train
   contrib.slim.learning: add_gradients_summaries=slim_add_gradients_summaries clip_gradient_norms

@@ -19,7 +19,7 @@ model.metrics.ranking -> metrics python.ops.metrics python.ops.metrics_impl
      sparse_average_precision_at_k sparse_precision_at_k
 model.metrics.common
   python.ops.metrics_impl: metric_variable
-contrib.metrics -> contrib.metrics contrib.slim.metrics contrib.metrics.python.ops.metric_ops
+contrib.streaming_metrics -> contrib.metrics contrib.slim.metrics contrib.metrics.python.ops.metric_ops
   -: aggregate_metric_map aggregate_metrics cohen_kappa count precision_at_recall recall_at_precision
      sparse_recall_at_top_k streaming_accuracy streaming_auc streaming_curve_points
      streaming_false_negative_rate streaming_false_negative_rate_at_thresholds streaming_false_negatives

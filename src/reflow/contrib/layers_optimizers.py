@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from reflow.base import dtypes
-from reflow.contrib.training import GradsAndVars, with_values
+from reflow.contrib.train_ops import GradsAndVars, with_values
 from reflow.graph.composite import IndexedSlices
 from reflow.graph.graph import GraphKeys, Tensor, convert_to_tensor, get_collection
 from reflow.model.global_step import assert_global_step, get_global_step

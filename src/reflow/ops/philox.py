@@ -229,9 +229,12 @@ def _mapped(xp: Any, count: int, width: int, dtype: npt.DTypeLike, compute: Bloc
         return piece(np.uint64(0), count)
     import jax
 
-    starts = xp.arange(-(-count // TRACED_CHUNK), dtype=np.uint64) * np.uint64(TRACED_CHUNK)
-    pieces = jax.lax.map(lambda start: piece(start, TRACED_CHUNK), starts)
-    return pieces.reshape((-1, width))[:count]
+    def put(number: Any, out: Any) -> Any:
+        start = xp.minimum(number * TRACED_CHUNK, count - TRACED_CHUNK)  # the last piece overlaps
+        rows = piece(start.astype(np.uint64), TRACED_CHUNK)
+        return jax.lax.dynamic_update_slice_in_dim(out, rows, start, 0)
+
+    return jax.lax.fori_loop(0, -(-count // TRACED_CHUNK), put, xp.zeros((count, width), dtype))
 
 
 def unit_float64(high: Any, low: Any) -> Any:
