@@ -75,6 +75,7 @@ python.platform.googletest = test
 python.platform.test = test
 python.framework.errors_impl = python.framework.errors
 contrib.layers.python.layers.layers = contrib.layers.python.layers
+contrib.framework.nest = python.util.nest
 contrib.slim.initializers = contrib.layers.python.layers.initializers
 """
 

@@ -164,9 +164,11 @@ class _MonitoredSession:
         for hook in self._hooks:
             hook.begin()
         creator = session_creator or ChiefSessionCreator()
-        self._creator = _CoordinatedSessionCreator(creator, self._hooks, stop_grace_period_secs)
+        self._coordinated_creator = _CoordinatedSessionCreator(creator, self._hooks, stop_grace_period_secs)
         self._sess: Any = (
-            RecoverableSession(self._creator) if should_recover else self._creator.create_session()
+            RecoverableSession(self._coordinated_creator)
+            if should_recover
+            else self._coordinated_creator.create_session()
         )
 
     @property
@@ -241,7 +243,7 @@ class _MonitoredSession:
                     raise RuntimeError("Session is already closed.")
                 self._sess.close()
             finally:
-                self._sess = self._creator.tf_sess = self._creator.coord = None
+                self._sess = self._coordinated_creator.tf_sess = self._coordinated_creator.coord = None
                 if not self._graph_was_finalized:
                     get_default_graph()._unsafe_unfinalize()
 
@@ -249,7 +251,7 @@ class _MonitoredSession:
         return self._tf_sess() is None
 
     def _tf_sess(self) -> Any:
-        return self._creator.tf_sess
+        return self._coordinated_creator.tf_sess
 
 
 def _argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
