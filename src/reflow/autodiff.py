@@ -307,7 +307,7 @@ class _Walk:
 def _zeros_of_output(tensor: Tensor) -> Tensor:
     """The gradient of an output that nothing depends on, where others of the op have one.
 
-    For a Switch they are made on the other side, which is the one alive when no gradient comes through this one.
+    For a Switch they are made on the other side, which is the one alive when no gradient comes through this.
     """
     context = tensor.op._get_control_flow_context() if tensor.op.type in SWITCHES else None
     if context is None:

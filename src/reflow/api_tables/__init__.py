@@ -20,8 +20,8 @@ The order of sections and lines does not matter; a name may stand in several lin
 Nothing is imported before a name is used. `ALIASES` has modules that are other modules under a second name,
 `RENAMED` names that programs still use although TensorFlow 1.x took them away.
 
-The text is split by area: `core` (types, graph, session), `ops`, `model` (variables and training), `platform`,
-`contrib`, and one file for each larger room.
+The text is split by area: `core` (types, graph, session), `ops`, `model` (variables and training),
+`platform`, `contrib`, and one file for each larger room.
 """
 
 from reflow.api_tables import (

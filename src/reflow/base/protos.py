@@ -97,7 +97,9 @@ _OWN = {
     "DebugStackTrace": "file_line_cols DebugFileLine* 1",
     "DebugFileLine": "file_index int32 1, line int32 2, col int32 3, func string 4, code string 5",
     # TensorBoard's embedding projector.
-    "ProjectorConfig": "model_checkpoint_path string 1, embeddings EmbeddingInfo* 2, model_checkpoint_dir string 3",
+    "ProjectorConfig": (
+        "model_checkpoint_path string 1, embeddings EmbeddingInfo* 2, model_checkpoint_dir string 3"
+    ),
     "EmbeddingInfo": "tensor_name string 1, metadata_path string 2, bookmarks_path string 3, "
     "tensor_shape uint32* 4, sprite SpriteMetadata 5, tensor_path string 6",
     "SpriteMetadata": "image_path string 1, single_image_dim uint32* 2",

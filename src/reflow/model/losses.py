@@ -164,8 +164,8 @@ def _present_count(losses: Tensor, weights: Any, per_batch: bool = False) -> Ten
         present = broadcast_weights(present, losses)
         if per_batch:
             axes = emit("Range", 1, rank(present), 1, name="range")
-            return reduce_sum(present, axis=axes, keepdims=True, name=scope)
-        return reduce_sum(present, name=scope)
+            return reduce_sum(present, axis=axes, keepdims=True, name=scope)  # type: ignore[no-any-return]
+        return reduce_sum(present, name=scope)  # type: ignore[no-any-return]
 
 
 def _mean(losses: Tensor, count: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ def _reduced(weighted: Tensor, losses: Tensor, weights: Tensor, reduction: str) 
         return _mean(total, _present_count(losses, weights))
     if reduction == Reduction.SUM_OVER_BATCH_SIZE:
         return _mean(total, _element_count(losses))
-    return total
+    return total  # type: ignore[no-any-return]
 
 
 def compute_weighted_loss(
@@ -222,7 +222,7 @@ def compute_weighted_loss(
             loss = _reduced(multiply(losses, weights), losses, weights, reduction)
             loss = cast(loss, dtype)
             add_loss(loss, loss_collection)
-            return loss
+            return loss  # type: ignore[no-any-return]
 
 
 # Losses
@@ -327,7 +327,7 @@ def cosine_distance(
 
     def formula(labels: Tensor, predictions: Tensor) -> Tensor:
         products = multiply(predictions, labels)
-        return 1 - reduce_sum(products, axis=(axis,), keepdims=True)
+        return 1 - reduce_sum(products, axis=(axis,), keepdims=True)  # type: ignore[no-any-return]
 
     rest = (labels, predictions, weights, scope, loss_collection, reduction)
     return _of_pairs(formula, "cosine_distance_loss", *rest)

@@ -147,7 +147,7 @@ def _sample(
         picked, tries = _pick_numpy(draw, count, unique)
     else:
         picked, tries = _pick_xla(xp, draw, count, unique)
-        tries = tries if unique else np.int32(count)
+        tries = tries if unique else count
     with np.errstate(all="ignore"):  # a class that is none has a chance that is no number
         both = [_expected(xp, probability(xp, classes), count, tries) for classes in (true_classes, picked)]
     return Sampled(picked, *both)

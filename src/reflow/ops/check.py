@@ -449,7 +449,7 @@ def _differences(x: Any) -> Tensor:
 
     def differences() -> Tensor:
         later = strided_slice(flat, [1], [1] + steps)  # noqa: RUF005  (a tensor)
-        return later - strided_slice(flat, [0], steps)
+        return later - strided_slice(flat, [0], steps)  # type: ignore[no-any-return]
 
     return cond(short, lambda: convert_to_tensor([], flat.dtype), differences)  # type: ignore[no-any-return]
 

@@ -29,7 +29,7 @@ Blocks = Callable[[Any, Any], Sequence[Any]]
 RESERVED_BLOCKS = 256
 # NumPy works on so many blocks at a time: few enough for the ten rounds to stay in the processor's cache.
 CHUNK = 1 << 14
-TRACED_CHUNK = 1 << 20
+TRACED_CHUNK = 1 << 16
 
 _WORD = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)

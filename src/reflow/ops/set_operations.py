@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ ELEMENTS = (
     dtypes.string,
 )
 Sets = dict[tuple[int, ...], set[Any]]
-OPERATIONS = {
+OPERATIONS: dict[str, Callable[[set[Any], set[Any]], set[Any]]] = {
     "a-b": lambda a, b: a - b,
     "b-a": lambda a, b: b - a,
     "intersection": lambda a, b: a & b,
@@ -87,7 +87,8 @@ def _dense_sparse(
 
 
 def _sparse_sparse(ctx: Any, *parts: Any, set_operation: str, validate_indices: bool) -> Any:
-    first, second = _of_sparse(*parts[:3], validate_indices), _of_sparse(*parts[3:], validate_indices)
+    halves = (parts[0], parts[1], parts[2]), (parts[3], parts[4], parts[5])
+    first, second = (_of_sparse(*three, validate=validate_indices) for three in halves)
     shapes = (parts[2][:-1], parts[5][:-1])
     return _combined(first, second, shapes, _known_operation(set_operation), parts[1].dtype)
 
@@ -141,8 +142,8 @@ def _operation(a: Any, b: Any, operation: str, validate_indices: bool) -> Sparse
     parts = [x._components() if isinstance(x, SparseTensor) else [x] for x in (a, b)]
     kinds = ["Sparse" if isinstance(x, SparseTensor) else "Dense" for x in (a, b)]
     op_type = f"{kinds[0]}To{kinds[1]}SetOperation"
-    options = {"set_operation": operation, "validate_indices": validate_indices}
-    return SparseTensor(*emit(op_type, *parts[0], *parts[1], **options))
+    inputs = [*parts[0], *parts[1]]
+    return SparseTensor(*emit(op_type, *inputs, set_operation=operation, validate_indices=validate_indices))
 
 
 def set_intersection(a: Any, b: Any, validate_indices: bool = True) -> SparseTensor:

@@ -104,7 +104,7 @@ def _valid_dims(weights_shape: Any, values_shape: Any) -> Tensor:
         full = expand_dims(values_shape, -1)
         valid = concat((full, ones_like(full)), axis=1)
         wrong = set_difference(expand_dims(weights_shape, -1), valid)
-        return equal(0, size(wrong.values, name="num_invalid_dims"), name=scope)
+        return equal(0, size(wrong.values, name="num_invalid_dims"), name=scope)  # type: ignore[no-any-return]
 
 
 def broadcast_weights(weights: Any, values: Any) -> Tensor:
@@ -121,6 +121,6 @@ def broadcast_weights(weights: Any, values: Any) -> Tensor:
         weights = convert_to_tensor(weights, dtype=values.dtype.base_dtype, name="weights")
         known = weights.shape.is_fully_defined() and values.shape.is_fully_defined()
         if known and weights.shape.is_compatible_with(values.shape):
-            return weights
+            return weights  # type: ignore[no-any-return]
         with control_dependencies((assert_broadcastable(weights, values),)):
             return multiply(weights, ones_like(values), name=scope)  # type: ignore[no-any-return]

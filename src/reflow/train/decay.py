@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -343,7 +344,7 @@ def piecewise_constant(x: Any, boundaries: Any, values: Any, name: str | None = 
         cases = [(first, lambda: levels[0]), (last, lambda: levels[-1])]
         for low, high, level in zip(limits[:-1], limits[1:], levels[1:-1], strict=True):
             above = step > low
-            cases.append((above & (step <= high), lambda level=level: level))
+            cases.append((above & (step <= high), functools.partial(convert_to_tensor, level)))
         return case(cases, lambda: levels[0], exclusive=True)
 
 
