@@ -113,8 +113,8 @@ class FuncGraph(Graph):
                 raise errors.UnimplementedError(
                     None,
                     None,
-                    f"{op_type} writes the variable {variable.op.name!r} inside the function {self.name!r} (of "
-                    "a dataset, say): Reflow's functions can read the variables around them, not change them",
+                    f"{op_type} writes the variable {variable.op.name!r} inside the function {self.name!r} "
+                    "(of a dataset, say): Reflow's functions can read variables around them, not change them",
                 )
 
     def capture(self, tensor: Tensor) -> Tensor:
