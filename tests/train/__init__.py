@@ -9,6 +9,5 @@ from .scenarios_training import scenarios as _training
 from .scenarios_words import scenarios as _words
 
 FAMILIES = {
-    found.family: found
-    for found in (_autodiff, _contrib, _layers, _optimizers, _slim, _training, _words)
+    found.family: found for found in (_autodiff, _contrib, _layers, _optimizers, _slim, _training, _words)
 }

@@ -20,7 +20,7 @@ from reflow.train.saver import Saver
 from reflow.train.saver_builder import V1
 
 Assignment = tuple[Any, dict[Any, Any]]
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 # Finding

@@ -11,7 +11,7 @@ from reflow.runtime.session import Session
 from reflow.saved_model import constants, loader
 
 DEFAULT_TAGS = "serve"
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 class Predictor:

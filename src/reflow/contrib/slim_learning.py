@@ -27,7 +27,7 @@ from reflow.summary.timeline import Timeline
 from reflow.train.saver import Saver
 from reflow.train.supervisor import Supervisor
 
-log = logging.getLogger("reflow")
+log = logging.getLogger("tensorflow")
 USE_DEFAULT = 0
 
 

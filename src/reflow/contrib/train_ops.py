@@ -25,7 +25,7 @@ from reflow.train.monitored import MonitoredTrainingSession
 from reflow.train.optimizer import Optimizer
 
 GradsAndVars = list[tuple[Any, Any]]
-log = logging.getLogger("reflow")
+log = logging.getLogger("tensorflow")
 USE_GLOBAL_STEP = 0
 
 

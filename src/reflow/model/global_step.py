@@ -21,7 +21,7 @@ from reflow.model.variable_scope import get_variable
 from reflow.ops import state
 
 READ_KEY = "global_step_read_op_cache"
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 def global_step(sess: Any, global_step_tensor: Any) -> int:

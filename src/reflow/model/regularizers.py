@@ -25,7 +25,7 @@ from reflow.graph.graph import (
 from reflow.ops.arithmetic import add_n
 from reflow.ops.blocks import reduce
 
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 Penalty = Callable[..., Any]
 
 

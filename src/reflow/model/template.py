@@ -12,7 +12,7 @@ from reflow.graph.graph import GraphKeys, get_collection, get_collection_ref
 from reflow.model.scope_state import VariableScope, get_variable_scope_store
 from reflow.model.variable_scope import PureVariableScope, variable_scope
 
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 _HINT = (
     "created when calling a template after the first time, "
     "perhaps you used tf.Variable when you meant tf.get_variable"

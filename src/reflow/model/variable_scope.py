@@ -16,7 +16,7 @@ from reflow.model.scope_state import VariableScope, get_variable_scope, get_vari
 from reflow.model.variable_store import VariableStore
 
 STORE_KEY = ("__variable_store",)  # not text: such collections are never exported
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 __all__ = [
     "AUTO_REUSE",

@@ -19,7 +19,7 @@ from reflow.saved_model.tensor_info import get_or_create_variables_dir, get_vari
 from reflow.train.saver import Saver, all_saveable_objects
 from reflow.train.saver_builder import V2
 
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 RESERVED = {
     constants.INIT_OP_SIGNATURE_KEY: "initialization",
     constants.TRAIN_OP_SIGNATURE_KEY: "the train op",

@@ -17,7 +17,7 @@ from reflow.saved_model.tensor_info import get_variables_path
 from reflow.train.graph_io import read_message
 from reflow.train.saver import Saver, all_saveable_objects, import_meta_graph_with_return_elements
 
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 def model_file(export_dir: Any) -> str | None:

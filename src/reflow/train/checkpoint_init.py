@@ -13,7 +13,7 @@ from reflow.ops.saving import restore_v2
 from reflow.train.checkpoint_reader import checkpoint_filename, load_checkpoint
 from reflow.train.saveable import by_name, saveables_of
 
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 def init_from_checkpoint(ckpt_dir_or_file: Any, assignment_map: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from reflow.base.bundle import BundleReader, Checkpoint
 from reflow.base.checkpoint_v1 import open_checkpoint
 from reflow.train.checkpoint_state import latest_checkpoint
 
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 class CheckpointReader:

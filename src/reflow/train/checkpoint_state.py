@@ -15,7 +15,7 @@ from reflow.base.durable import replace_file, reporting
 
 DEFAULT_NAME = "checkpoint"
 V2 = 2  # SaverDef's number of the format with an index
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 def _relative(path: str, folder: str) -> str:

@@ -33,7 +33,7 @@ KEY = "_reflow/exact_state"
 NODE = "exact_state"
 STATE_OF = "state of "
 VERSION = 1
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 class ExactSaverBuilder(BulkSaverBuilder):

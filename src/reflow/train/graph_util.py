@@ -27,7 +27,7 @@ VARIABLE_OPS = frozenset(
 PASSES_ON = frozenset(("Switch", "Enter", "Exit", "Identity", "Merge", "NextIteration"))
 # The attributes by which ops say that integers are in play, which then stay on the host.
 _HOST_INTEGERS = {"Const": "dtype", "DynamicStitch": "T", "ParallelDynamicStitch": "T", "Cast": "SrcT"}
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 def must_run_on_cpu(node: Any, pin_variables_on_cpu: bool = False) -> bool:

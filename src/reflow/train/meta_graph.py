@@ -22,7 +22,7 @@ from reflow.train.graph_io import DamagedFileError, read_message, write_graph
 UNBOUND = "$unbound_inputs_"
 SAVE_AND_RESTORE_OPS = frozenset(("SaveV2", "Save", "SaveSlices", "RestoreV2", "Restore", "RestoreSlice"))
 NOT_KEPT = frozenset((GraphKeys.WHILE_CONTEXT,))  # the graph's own nodes say it all
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 class _Kind(NamedTuple):

@@ -30,7 +30,7 @@ from reflow.train.saveable import all_saveables
 from reflow.train.saver_builder import V2, BulkSaverBuilder
 
 HOUR = 3600
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 _V1_WARNING = (
     "TensorFlow's V1 checkpoint format has been deprecated. Consider switching to the more efficient V2 "
     "format: `tf.train.Saver(write_version=tf.train.SaverDef.V2)` now on by default."

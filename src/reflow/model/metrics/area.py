@@ -23,7 +23,7 @@ HEIGHTS: dict[str, Callable[[Any, Any], Any]] = {  # of a strip between two poin
     "minoring": minimum,
     "majoring": maximum,
 }
-_log = logging.getLogger("reflow")
+_log = logging.getLogger("tensorflow")
 
 
 def curve_points(counts: Counts, curve: str) -> tuple[Any, Any]:
