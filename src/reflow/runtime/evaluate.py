@@ -25,6 +25,7 @@ from reflow.runtime import backend
 from reflow.runtime.guards import BranchesDifferError, Places, holds, selected, traced
 
 CONCRETE = (np.ndarray, np.generic)
+LARGE = 1 << 16  # elements
 
 
 @dataclass
@@ -239,9 +240,15 @@ def _kept(commit: Commit, alive: Any, value: Any, old: Any) -> Any:
     return selected(commit.condition, value, old, backend.jnp())
 
 
+def _is_large(step: Step) -> bool:
+    """Whether a step's results are better made in the run: known ones would be literals of the program."""
+    sizes = [t.shape.num_elements() for t in step.node.outputs]
+    return any(n is not None and n > LARGE for n in sizes)
+
+
 def _traced(step: Step, env: list[Any], alive: Any) -> Any:
     arguments = [env[i] for i in step.inputs]
-    able = step.rule.kernel is not None or step.rule.host_only
+    able = step.rule.host_only or (step.rule.kernel is not None and not _is_large(step))
     whole = able and all(isinstance(a, CONCRETE) for a in arguments)
     if not whole:
         return step.traced(*arguments)

@@ -18,6 +18,7 @@ ARGUMENT = 2_000  # an array passed in or out
 XLA_SPEEDUP = 4.0  # of the elementwise work, by fusion
 COMPILE = 30_000_000
 COMPILE_NODE = 1_000_000
+LARGE_STATE = 1 << 25  # bytes of variables: a plan that writes so much is compiled at once
 PATIENCE = 0.25  # compile when interpreting has cost this part of it: loops run long
 MAX_PROGRAMS = 16  # shapes of the feeds that a plan is compiled for; further ones are interpreted
 
@@ -54,15 +55,27 @@ class Estimate:
             DISPATCH + ARGUMENT * arguments + elements * ELEMENT / XLA_SPEEDUP + products * MULTIPLY_ADD
         )
         self.compiling = COMPILE + steps * COMPILE_NODE
+        self.large = _written_bytes(plan) >= LARGE_STATE
         self.must_compile = any(
             s.rule.kernel is None and s.rule.padded is None and not s.host for s in plan.steps
         )
 
     def worth_compiling(self, runs: int) -> bool:
         """Whether run number `runs` (from 0) should be compiled."""
-        if self.must_compile or self.interpret >= self.compiling:
+        if self.must_compile or self.large or self.interpret >= self.compiling:
             return True
         return self.interpret > self.compiled and runs * self.interpret >= PATIENCE * self.compiling
+
+
+def _written_bytes(plan: Plan) -> float:
+    """The size of the variables that a plan writes: NumPy copies them, XLA changes them where they are."""
+    written = {i for step in plan.steps if not step.host for i in step.writes}
+    owners = [owner for place, owner in plan.slots.values() if place in written and "shape" in owner.attrs]
+    return sum(_bytes(owner.attrs["shape"], owner.attrs["dtype"]) for owner in owners)
+
+
+def _bytes(shape: Any, dtype: Any) -> float:
+    return float(shape.num_elements() or 0) * float(dtype.base_dtype.size or 0)
 
 
 def _size(tensor: Any, batch: int) -> float:
