@@ -8,6 +8,7 @@ import signal
 import time
 
 import numpy as np
+import pytest
 
 import reflow as tf
 from reflow.base.bundle_files import NEXT
@@ -44,6 +45,7 @@ def check(sess, parts, saver, path):
     return number
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # other tests of the process have started JAX
 def test_a_killed_save_leaves_the_last_checkpoint_whole(tmp_path):
     folder = str(tmp_path)
     parts = build()

@@ -110,6 +110,9 @@ def _put_xla(jnp: Any, array: Any, places: Any, updates: Any, how: str) -> Any:
 
 def _committed(jnp: Any, places: Any, limit: int) -> Any:
     """The index, of which no place is in the array when the step is not to count."""
+    parts = places if isinstance(places, tuple) else (places,)
+    if any(isinstance(p, slice) for p in parts):
+        return places  # the whole array is selected instead
     if not isinstance(places, tuple):
         return committed(jnp, jnp.asarray(places), limit)
     return (committed(jnp, jnp.asarray(places[0]), limit), *places[1:]) if places else places
