@@ -96,11 +96,8 @@ def _pick_xla(jnp: Any, draw: Draw, count: int, unique: bool) -> tuple[Any, Any]
 
     zero = jnp.zeros((), np.int32)
     carry = step((jnp.zeros((), np.int64), jnp.full((count,), -1, np.int64), zero, zero), first=True)
-    # XLA moves what each round of a loop computes alike before the loop: inside of the conditional it costs
-    # nothing as a rule.
-    carry = jax.lax.cond(
-        lacking(carry), lambda carry: jax.lax.while_loop(lacking, step, carry), lambda carry: carry, carry
-    )
+    # Not within a conditional: one costs XLA more than a loop of no rounds.
+    carry = jax.lax.while_loop(lacking, step, carry)
     return carry[1], carry[3]
 
 
