@@ -17,11 +17,16 @@ from reflow.runtime.plan import Plan
 # Ops whose output is known while tracing although their input is not: they look at its shape only.
 SHAPE_ONLY = frozenset(("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"))
 HOST_TYPES = frozenset(("string", "resource", "variant"))
-# Ops that wait for other threads, which may need the session's lock meanwhile: in no segment with writes.
+RESTORES = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
+# Ops that wait for the disk, or for other threads, which may need the session's lock meanwhile: in no segment
+# with writes.
 WAITING = frozenset(
     {"QueueEnqueueV2", "QueueEnqueueManyV2", "QueueDequeueV2", "QueueDequeueManyV2", "QueueDequeueUpToV2"}
     | {"ReaderReadV2", "ReaderReadUpToV2"}
+    | RESTORES
 )
+# Ops that make no copy of a NumPy array.
+MOVES = frozenset(("Identity", "Reshape", "Assign", "AssignVariableOp"))
 SMALL = 1 << 16  # elements: what the host may compute on the way to its own steps
 STATIC_FEED_LIMIT = 256  # elements of a feed that may be part of a program's key
 
@@ -194,8 +199,17 @@ def _is_small(step: Step) -> bool:
     return all(n is None or n <= SMALL for n in sizes) and step.rule.state is None
 
 
+def _keep_restored_on_host(plan: Plan) -> None:
+    """Let a plan that only restores variables do without XLA, which would hold the values a second time."""
+    computed = [s for s in plan.steps if not s.host]
+    if all(s.node.type in MOVES for s in computed) and any(s.node.type in RESTORES for s in plan.steps):
+        for step in computed:
+            step.host = True
+
+
 def cut(plan: Plan) -> list[Segment]:
     """The segments of a plan whose steps are marked as host steps or not."""
+    _keep_restored_on_host(plan)
     absorb(plan)
     levels = _levels(plan)
     while _move_to_host(plan, levels):
