@@ -11,11 +11,16 @@ from reflow.graph import scopes
 
 
 def jax() -> Any:
-    """The jax module, with 64-bit types on (they are everyday types in TF 1)."""
+    """The jax module, with 64-bit types on (they are everyday types in TF 1).
+
+    Programs for the CPU run in the thread that calls them, without the GIL: handing one to another thread and
+    waiting for it costs 5 to 40 us, more than most steps' work. JAX heeds this until its first computation.
+    """
     if scopes.process.jax is None:
         import jax as imported
 
         imported.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+        imported.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
         scopes.process.jax = imported
     return scopes.process.jax
 
