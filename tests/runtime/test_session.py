@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -313,3 +315,16 @@ def test_global_jit_level_chooses_the_tier(graph: Any) -> None:
         tf.Session(config="fast")
     with pytest.raises(ValueError, match="tier must be one of"):
         Session(tier="fast")
+
+
+def test_plans_of_a_graph_whose_nodes_changed_are_let_go() -> None:
+    x = tf.placeholder(tf.float32, [None])
+    y, z = x * 2.0, x + 1.0
+    with tf.Session() as session:
+        session.run(y, {x: [1.0]})
+        before = weakref.ref(y.graph.runtime["executables"][(y, (x,), y.graph.mutations)])
+        z.set_shape([1])
+        assert session.run(y, {x: [3.0]}).tolist() == [6.0]
+        assert session.run(z, {x: [3.0]}).tolist() == [4.0]
+        gc.collect()
+        assert before() is None

@@ -81,6 +81,7 @@ class BaseSession:
         self._tier = tier_of(config, tier)
         self._store = Store()
         self._entries: dict[Any, _Entry] = {}
+        self._dated = self._graph.mutations  # the state of the graph's nodes that the entries are of
         self._lock = threading.RLock()
         self._store.functions = Functions(self._lock, self._tier)
         self._closed = False
@@ -161,7 +162,7 @@ class BaseSession:
         spread = None
         if any(len(tensors) != 1 for _, tensors in rows):
             spread = [(k, len(tensors)) for k, tensors in rows]
-        shared = graph.runtime.setdefault("executables", {})
+        shared = self._executables(graph)
         executable = shared.get(key)
         if executable is None:
             executable = shared.setdefault(key, Executable(fetches.tensors, fetches.targets, feeds))
@@ -173,6 +174,16 @@ class BaseSession:
         )
         self._entries[key] = entry
         return entry
+
+    def _executables(self, graph: Graph) -> dict[Any, Executable]:
+        """The plans that all sessions of the graph share; those of an earlier state of its nodes are let go."""
+        if self._dated != graph.mutations:
+            self._entries.clear()
+            self._dated = graph.mutations
+        if graph.runtime.get("mutations") != graph.mutations:
+            graph.runtime.update(executables={}, mutations=graph.mutations)
+        plans: dict[Any, Executable] = graph.runtime["executables"]
+        return plans
 
     def make_callable(
         self, fetches: Any, feed_list: Any = None, accept_options: bool = False
