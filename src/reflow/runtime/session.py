@@ -176,7 +176,7 @@ class BaseSession:
         return entry
 
     def _executables(self, graph: Graph) -> dict[Any, Executable]:
-        """The plans that all sessions of the graph share; those of an earlier state of its nodes are let go."""
+        """The plans that all sessions of the graph share; those of an earlier state of it are let go."""
         if self._dated != graph.mutations:
             self._entries.clear()
             self._dated = graph.mutations
