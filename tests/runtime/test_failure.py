@@ -74,6 +74,29 @@ def test_the_first_of_several_checks_is_reported(session: Any) -> None:
     assert sess.run(both, {x: 1, y: 2}) == 3
 
 
+@pytest.mark.parametrize("tier", ["compile", "interpret"])
+def test_a_failed_run_draws_no_numbers(tier: str) -> None:
+    """What is drawn beside a failing check, in the same program as an update of rows, is drawn again."""
+
+    def run(fed: list[int]) -> list[Any]:
+        with tf.Graph().as_default():
+            tf.set_random_seed(3)
+            table, at = tf.Variable(tf.zeros([8])), tf.placeholder(tf.int32, [])
+            true = tf.constant([[1]], tf.int64)
+            drawn = tf.nn.log_uniform_candidate_sampler(true, 1, 4, unique=True, range_max=50)[0]
+            put = tf.scatter_add(table, [at], tf.random_uniform([1]) + tf.cast(drawn[:1], tf.float32))
+            with tf.Session(tier=tier) as sess:
+                sess.run(tf.global_variables_initializer())
+                for place in fed:
+                    try:
+                        sess.run([drawn, put.op], {at: place})
+                    except InvalidArgument as error:
+                        assert "indices[0] = 9 is not in [0, 8)" in error.message
+                return [sess.run(table).tolist(), *sess.run(drawn).tolist()]
+
+    assert run([1, 9, 9, 2]) == run([1, 2])
+
+
 def test_segments_are_committed_each_as_a_whole(session: Any) -> None:
     """A host step between two XLA segments: what was done before the failing one stays, the rest does not."""
     a, b, x = tf.Variable(1.0), tf.Variable(1.0), tf.placeholder(tf.float32, [])

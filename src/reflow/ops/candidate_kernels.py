@@ -20,9 +20,6 @@ from reflow.ops import philox
 from reflow.ops.philox_sampling import SingleSamples
 from reflow.ops.random import initial_state
 
-# draw(xp, start, count) gives candidates number start ... start + count - 1 of the stream, int64, and which
-# of them are not rejected; both numbers are multiples of 4.
-Draw = Callable[[Any, Any, int], tuple[Any, Any]]
 Probability = Callable[[Any, Any], Any]
 
 RESERVED = 512  # blocks of four words that an op's counter moves on for each candidate asked for
@@ -30,6 +27,18 @@ WORDS = 6  # of a state that are Philox's
 COMPARED = 1 << 18  # pairs of candidates: more than so many are sorted and not compared with each other
 _MOST = np.iinfo(np.int32).max  # the greatest sum of counts
 _HALF = np.uint64(32)
+
+
+class Draw(NamedTuple):
+    """How candidates are drawn.
+
+    `some(xp, state, start, count)` gives candidates number start ... start + count - 1 of the stream that
+    `state` begins, integers, and which of them are not rejected; both numbers are multiples of 4. Each
+    takes `words` of the stream.
+    """
+
+    some: Callable[[Any, Any, int, int], tuple[Any, Any]]
+    words: int
 
 
 class Sampled(NamedTuple):
@@ -43,15 +52,15 @@ class Sampled(NamedTuple):
 # Picking
 
 
-def _pick_numpy(draw: Draw, count: int, unique: bool) -> tuple[np.ndarray, int]:
+def _pick_numpy(draw: Draw, state: Any, count: int, unique: bool) -> tuple[np.ndarray, int]:
     """The first `count` candidates, and how many were drawn for them."""
     picked: dict[int, None] = {}
     block, start, tries = _block(count), 0, 0
     while True:
-        values, accepted = draw(np, start, block)
+        values, accepted = draw.some(np, state, start, block)
         values = values[accepted]
         if not unique:
-            return _enough(draw, values, count, start + block), count
+            return _enough(draw, state, values, count, start + block), count
         for value in values.tolist():
             tries += 1
             if value not in picked:
@@ -61,44 +70,47 @@ def _pick_numpy(draw: Draw, count: int, unique: bool) -> tuple[np.ndarray, int]:
         start += block
 
 
-def _enough(draw: Draw, values: np.ndarray, count: int, start: int) -> np.ndarray:
+def _enough(draw: Draw, state: Any, values: np.ndarray, count: int, start: int) -> np.ndarray:
     """`count` values, of which some are there."""
     while values.size < count:
-        more, accepted = draw(np, start, _block(count))
+        more, accepted = draw.some(np, state, start, _block(count))
         values, start = np.concatenate([values, more[accepted]]), start + _block(count)
     return values[:count]
 
 
 def _block(count: int) -> int:
     """How many candidates to draw at a time for `count`."""
-    return 4 * -(-count // 2)
+    return 4 * -(-3 * count // 8)
 
 
-def _pick_xla(jnp: Any, draw: Draw, count: int, unique: bool) -> tuple[Any, Any]:
+def _pick_xla(jnp: Any, draw: Draw, state: Any, count: int, unique: bool) -> tuple[Any, Any]:
     """`_pick_numpy` in XLA: a block of candidates, and a loop over further ones where that is not enough."""
     import jax
 
     block = _block(count)
 
-    def step(carry: tuple[Any, ...], first: bool = False) -> tuple[Any, ...]:
-        start, picked, filled, tries = carry
-        values, accepted = draw(jnp, start, block)
+    def step(state: Any, picked: Any, filled: Any, tries: Any, first: bool = False) -> tuple[Any, ...]:
+        values, accepted = draw.some(jnp, state, 0, block)
+        if picked is None:
+            picked = jnp.full((count,), -1, values.dtype)
         new = _new(jnp, None if first else picked, values, accepted) if unique else accepted
         rank = filled + jnp.cumsum(new.astype(np.int32))
         picked = picked.at[jnp.where(new, rank - 1, count)].set(values, mode="drop")
         # A candidate counts as tried as long as some are missing before it.
         missing = rank - new.astype(np.int32) < count
         tried = tries + jnp.sum(accepted & missing, dtype=np.int32)
-        return start + block, picked, jnp.minimum(rank[-1], count), tried
+        return state, picked, jnp.minimum(rank[-1], count), tried
 
-    def lacking(carry: tuple[Any, ...]) -> Any:
-        return carry[2] < count
+    def further(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        # The counter in the carried state moves on, and not the start in it: XLA computes what is the same
+        # in all rounds before the loop, and so would work out the key of each round of Philox for nothing.
+        return step(philox.advance(jnp, carry[0], block * draw.words // 4), *carry[1:])
 
-    zero = jnp.zeros((), np.int32)
-    carry = step((jnp.zeros((), np.int64), jnp.full((count,), -1, np.int64), zero, zero), first=True)
+    zero = np.int32(0)
+    carry = step(state, None, zero, zero, first=True)
     # Not within a conditional: one costs XLA more than a loop of no rounds.
-    carry = jax.lax.while_loop(lacking, step, carry)
-    return carry[1], carry[3]
+    carry = jax.lax.while_loop(lambda carry: carry[2] < count, further, carry)
+    return carry[1].astype(np.int64), carry[3]
 
 
 def _new(jnp: Any, picked: Any, values: Any, accepted: Any) -> Any:
@@ -137,13 +149,13 @@ def _expected(xp: Any, chances: Any, count: int, tries: Any) -> Any:
 
 
 def _sample(
-    xp: Any, true_classes: Any, count: int, unique: bool, draw: Draw, probability: Probability
+    xp: Any, state: Any, true_classes: Any, count: int, unique: bool, draw: Draw, probability: Probability
 ) -> Sampled:
     """The candidates with their expected counts, and those of the true classes."""
     if xp is np:
-        picked, tries = _pick_numpy(draw, count, unique)
+        picked, tries = _pick_numpy(draw, state, count, unique)
     else:
-        picked, tries = _pick_xla(xp, draw, count, unique)
+        picked, tries = _pick_xla(xp, draw, state, count, unique)
         tries = tries if unique else count
     with np.errstate(all="ignore"):  # a class that is none has a chance that is no number
         both = [_expected(xp, probability(xp, classes), count, tries) for classes in (true_classes, picked)]
@@ -185,28 +197,34 @@ def _pairs(xp: Any, state: Any, start: Any, count: int) -> tuple[Any, Any]:
     return first, second
 
 
-def uniform_below(limit: int, state: Any) -> Draw:
+def _integer(xp: Any, limit: int) -> type:
+    """The type of classes below `limit` while they are drawn: NumPy's, or what XLA compares fastest."""
+    return np.int32 if xp is not np and limit <= _MOST else np.int64
+
+
+def uniform_below(limit: int) -> Draw:
     """Numbers of 64 bits below `limit`; those that would favour small results are rejected."""
     rejected = (1 << 64) % limit
 
-    def draw(xp: Any, start: Any, count: int) -> tuple[Any, Any]:
+    def some(xp: Any, state: Any, start: int, count: int) -> tuple[Any, Any]:
         low, high = _pairs(xp, state, start, count)
         bits = low | (high << _HALF)
-        return (bits % np.uint64(limit)).astype(np.int64), bits >= np.uint64(rejected)
+        return (bits % np.uint64(limit)).astype(_integer(xp, limit)), bits >= np.uint64(rejected)
 
-    return draw
+    return Draw(some, 2)
 
 
-def log_uniform_below(limit: int, state: Any) -> Draw:
+def log_uniform_below(limit: int) -> Draw:
     """Zipf-like numbers: class k comes with a chance proportional to log((k + 2) / (k + 1))."""
     scale = math.log1p(limit)
 
-    def draw(xp: Any, start: Any, count: int) -> tuple[Any, Any]:
+    def some(xp: Any, state: Any, start: int, count: int) -> tuple[Any, Any]:
         power = xp.exp(philox.unit_float64(*_pairs(xp, state, start, count)) * scale)
         number = power.astype(np.int64) - 1  # below the limit but for rounding
-        return xp.where(number < limit, number, number - limit), xp.ones((count,), bool)
+        number = xp.where(number < limit, number, number - limit)
+        return number.astype(_integer(xp, limit)), xp.ones((count,), bool)
 
-    return draw
+    return Draw(some, 2)
 
 
 def uniform_chance(limit: int) -> Probability:
@@ -224,7 +242,7 @@ def log_uniform_chance(limit: int) -> Probability:
 
 
 def ranged_kernel(
-    draw_below: Callable[[int, Any], Draw], chance_of: Callable[[int], Probability]
+    draw_below: Callable[[int], Draw], chance_of: Callable[[int], Probability]
 ) -> Callable[..., Any]:
     def kernel(
         xp: Any,
@@ -237,8 +255,8 @@ def ranged_kernel(
         range_max: int,
     ) -> tuple[Any, ...]:
         _check(true_classes, num_true, num_sampled, unique, range_max)
-        draw, chance = draw_below(range_max, state), chance_of(range_max)
-        found = _sample(xp, true_classes, num_sampled, unique, draw, chance)
+        draw, chance = draw_below(range_max), chance_of(range_max)
+        found = _sample(xp, state, true_classes, num_sampled, unique, draw, chance)
         return philox.advance(xp, state, RESERVED * num_sampled), *found
 
     return kernel
@@ -265,10 +283,10 @@ def initial_counts(attrs: dict[str, Any]) -> np.ndarray:
     return np.concatenate([initial_state(attrs), tree])
 
 
-def _learned_draw(state: Any, tree: Any, levels: int) -> Draw:
+def _learned_draw(tree: Any, levels: int) -> Draw:
     """One word for each candidate: a place below the sum of the counts, found by going down the tree."""
 
-    def draw(xp: Any, start: Any, count: int) -> tuple[Any, Any]:
+    def some(xp: Any, state: Any, start: int, count: int) -> tuple[Any, Any]:
         words = xp.stack(_words(xp, state, start // 4, count // 4), axis=-1).reshape(-1)
         total = tree[1].astype(np.uint64)
         place = (words % total).astype(np.uint32)
@@ -280,7 +298,7 @@ def _learned_draw(state: Any, tree: Any, levels: int) -> Draw:
             place = place - xp.where(right, left, np.uint32(0))
         return node - (1 << levels), words >= np.uint64(1 << 32) % total
 
-    return draw
+    return Draw(some, 1)
 
 
 def _learned_chance(tree: Any, size: int) -> Probability:
@@ -319,8 +337,9 @@ def learned_kernel(
     size = _tree_size(range_max)
     levels = size.bit_length() - 1
     words, tree = state[:WORDS], state[WORDS:]
-    draw, chance = _learned_draw(words, tree, levels), _learned_chance(tree, size)
-    found = _sample(xp, xp.clip(true_classes, 0, range_max - 1), num_sampled, unique, draw, chance)
+    draw, chance = _learned_draw(tree, levels), _learned_chance(tree, size)
+    within = xp.clip(true_classes, 0, range_max - 1)
+    found = _sample(xp, words, within, num_sampled, unique, draw, chance)
     advanced = philox.advance(xp, words, RESERVED * num_sampled)
     return _with_words(xp, _with_counts(xp, state, true_classes, levels), advanced), *found
 
@@ -394,7 +413,7 @@ def _given_draw(words: np.ndarray, chances: np.ndarray, others: np.ndarray) -> D
     """Candidates from a fixed table: one word, and as many as it takes for a place in the table."""
     stream = SingleSamples(words)
 
-    def draw(xp: Any, start: Any, count: int) -> tuple[Any, Any]:
+    def some(xp: Any, state: Any, start: int, count: int) -> tuple[Any, Any]:
         found = np.empty(count, np.int64)
         for i in range(count):
             share = philox.unit_float32(np.uint64(stream.next()))
@@ -402,7 +421,7 @@ def _given_draw(words: np.ndarray, chances: np.ndarray, others: np.ndarray) -> D
             found[i] = place if share < chances[place] else others[place]
         return found, np.ones(count, bool)
 
-    return draw
+    return Draw(some, 1)
 
 
 def _given_chance(weights: np.ndarray, total: np.float32) -> Probability:
@@ -441,7 +460,7 @@ def given_kernel(
         fail(f"{np.count_nonzero(weights)} classes have a weight: {num_sampled} cannot be drawn of them")
     total = np.add.accumulate(weights, dtype=np.float32)[-1]  # added up one by one in float32
     draw, chance = _given_draw(words, chances, others), _given_chance(weights, total)
-    found = _sample(np, true_classes, num_sampled, unique, draw, chance)
+    found = _sample(np, words, true_classes, num_sampled, unique, draw, chance)
     state = np.concatenate([philox.advance(np, words, RESERVED * num_sampled), state[WORDS:]])
     return state, *found
 

@@ -48,8 +48,8 @@ class Program:
         self.arguments = self.donated + [i for i in passed if i not in self.donated]
         others = [i for i in segment.writes if i not in self.donated]
         self.results = self.donated + others + segment.outputs
-        # What goes with the results, of all traces: each shape of the arguments has its own.
-        self.traces: list[tuple[list[Check], Layout]] = []
+        self.layouts: list[Layout] = []  # of all traces: each shape of the arguments has its own
+        self.checks: list[list[Check]] = []  # of the traces of `_find`
         first = len(self.results) - len(segment.outputs)
         self._hostward = [n for n, i in enumerate(segment.outputs, first) if i in hostward]
         self._size = size
@@ -63,15 +63,11 @@ class Program:
 
     def _trace(self, *arrays: Any) -> Any:
         """The segment as a function of its arguments; runs once, on tracers."""
-        env: list[Any] = [None] * self._size
-        for place, value in self.known.items():
-            env[place] = value
-        for place, array in zip(self.arguments, arrays, strict=True):
-            env[place] = array.astype(np.float32) if place in self._singles else array
+        env = self._environment(arrays)
         checks: list[Check] = []
         start, memo = env.copy(), Memo()
         self._pass(env, checks, memo)
-        good = functools.reduce(backend.jnp().logical_and, [c.ok for c in checks]) if checks else True
+        good = _all_hold(checks)
         if checks and self.segment.writes:
             env = start
             self._pass(env, [], memo, good)
@@ -83,22 +79,22 @@ class Program:
         if not checks and not groups:
             return tuple(results)
         with self._lock:
-            self.traces.append((checks, layout))
-            number = len(self.traces) - 1
-        return (*results, {number: (self._findings(good, checks), groups)})
+            self.layouts.append(layout)
+            number = len(self.layouts) - 1
+        return (*results, {number: (good if checks else None, groups)})
+
+    def _environment(self, arrays: Any) -> list[Any]:
+        """All values before the first step."""
+        env: list[Any] = [None] * self._size
+        for place, value in self.known.items():
+            env[place] = value
+        for place, array in zip(self.arguments, arrays, strict=True):
+            env[place] = array.astype(np.float32) if place in self._singles else array
+        return env
 
     def _pass(self, env: list[Any], checks: list[Check], memo: Memo, good: Any = True) -> None:
         with scopes.checks.pushed(checks, what="check"), np.errstate(all="ignore"):
             trace(self.segment.steps, env, checks, memo, good)
-
-    def _findings(self, good: Any, checks: list[Check]) -> Any:
-        """What a program returns of its checks: numbers in one array, first whether all held; the rest."""
-        if not checks:
-            return None
-        jnp = backend.jnp()
-        packed = [good, *(c.ok for c in checks), *(v for c in checks for v in c.values if _packable(v))]
-        numbers = jnp.stack([jnp.asarray(v).astype(np.int64) for v in packed])
-        return numbers, [v for c in checks for v in c.values if not _packable(v)]
 
     def takes(self, env: list[Any]) -> bool:
         """Whether the program is there, or may be compiled, for the shapes of what host segments have
@@ -120,37 +116,70 @@ class Program:
 
     def run(self, env: list[Any]) -> None:
         """Compute the segment's results into `env`; raises what its checks found."""
-        results = self.call(*[env[i] for i in self.arguments])
+        arguments = [env[i] for i in self.arguments]
+        results = self.call(*arguments)
         failure = None
         if len(results) > len(self.results):
-            results, failure = self.finished(results)
+            results, failure = self.finished(results, arguments)
         for place, value in zip(self.results, results, strict=True):
             env[place] = value
         if failure is not None:
             raise failure
 
-    def finished(self, returned: Any) -> tuple[list[Any], errors.OpError | None]:
+    def finished(self, returned: Any, arguments: list[Any]) -> tuple[list[Any], errors.OpError | None]:
         """The results of a call that returned more than these, and what its checks found."""
         *results, rest = returned
-        ((number, (findings, groups)),) = rest.items()
-        checks, layout = self.traces[number]
-        failure = _first_failure(checks, *findings) if findings is not None else None
-        unpack(results, groups, layout)
+        ((number, (good, groups)),) = rest.items()
+        failure = None
+        if good is not None and not np.asarray(good):
+            count = len(self.donated)
+            failure = self._explained([*results[:count], *arguments[count:]])
+        unpack(results, groups, self.layouts[number])
         return results, failure
 
+    def _explained(self, arguments: list[Any]) -> errors.OpError:
+        """Why a call failed. It has changed nothing: on the same arguments another program finds it out.
 
-def _first_failure(checks: list[Check], packed: Any, others: list[Any]) -> errors.OpError | None:
-    found = np.asarray(packed)
-    if found[0]:
-        return None
-    numbers, rest = iter(found.tolist()[1:]), iter(others)
+        So a step pays for knowing whether its checks hold, and not for what they would say.
+        """
+        ((number, found),) = self._find(*arguments).items()
+        return _first_failure(self.checks[number], *found)
+
+    @functools.cached_property
+    def _find(self) -> Callable[..., Any]:
+        """The program that says what the checks find."""
+
+        def find(*arrays: Any) -> Any:
+            checks: list[Check] = []
+            self._pass(self._environment(arrays), checks, Memo())
+            with self._lock:
+                self.checks.append(checks)
+                return {len(self.checks) - 1: _findings(checks)}
+
+        return backend.jitted(find, ())
+
+
+def _all_hold(checks: list[Check]) -> Any:
+    return functools.reduce(backend.jnp().logical_and, [c.ok for c in checks]) if checks else True
+
+
+def _findings(checks: list[Check]) -> Any:
+    """What the checks found: numbers in one array, first whether each held; and all else."""
+    jnp = backend.jnp()
+    packed = [*(c.ok for c in checks), *(v for c in checks for v in c.values if _packable(v))]
+    numbers = jnp.stack([jnp.asarray(v).astype(np.int64) for v in packed])
+    return numbers, [v for c in checks for v in c.values if not _packable(v)]
+
+
+def _first_failure(checks: list[Check], packed: Any, others: list[Any]) -> errors.OpError:
+    numbers, rest = iter(np.asarray(packed).tolist()), iter(others)
     held = [next(numbers) for _ in checks]
     for ok, check in zip(held, checks, strict=True):
         values = [next(numbers) if _packable(v) else np.asarray(next(rest)) for v in check.values]
         if not ok:
             failure: errors.OpError = check.error(None, check.node, check.message.format(*values))
             return failure
-    return None
+    return errors.InternalError(None, None, "a step failed, and did not fail again")
 
 
 def _packable(value: Any) -> bool:

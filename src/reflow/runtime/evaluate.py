@@ -189,7 +189,8 @@ def trace(steps: list[Step], env: list[Any], checks: list[Any], memo: Memo, good
             _kill(step, env)
             continue
         seen = _seen(step, env)
-        repeated = step.writes and good is not True
+        # A random op's counter is small: its new value is selected, and what was drawn stays.
+        repeated = step.writes and good is not True and step.rule.state is None
         results = None if repeated else memo.recall(number, seen)
         commit = Commit(_both(alive, good, jnp), step.padded)
         if results is None:

@@ -299,7 +299,7 @@ class Direct:
             for n, cell in self.kept:
                 cell.value = results[n]  # the old content when a check failed
             if len(results) > self.count:
-                results, failure = self.program.finished(results)
+                results, failure = self.program.finished(results, arguments)
                 if failure is not None:
                     raise failure
             for n, cell in self.written:
