@@ -18,6 +18,7 @@ from reflow.graph.node import Operation, Tensor
 from reflow.graph.registry import Rule, rule
 from reflow.runtime.evaluate import Step, evaluate
 from reflow.runtime.guards import Guard, Guards, Places
+from reflow.runtime.snapshots import add_snapshots
 from reflow.runtime.store import slot_name, slot_node
 
 # Ops that take a slot whether or not it has content yet.
@@ -67,6 +68,7 @@ class Plan:
             self._place(t)
         self.fetched = [self._place_fetch(t) for t in fetches]
         self._fold()
+        add_snapshots(self)
         self._link_slots()
         self.needed = self._needed_slots(guarded=False)
         self.maybe_needed = self._needed_slots(guarded=True)
