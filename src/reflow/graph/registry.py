@@ -155,6 +155,7 @@ class Rule:
     xla: Callable[..., Any] | None = None
     host: Callable[..., Any] | None = None
     padded: Callable[..., Any] | None = None  # in XLA, with results that are too long: see runtime/padded.py
+    fused: Callable[..., Any] | None = None  # on the host, with the steps before it: see runtime/fusion.py
     gradient: Callable[..., Any] | None = GENERIC
     static: tuple[int, ...] = ()
     updates: tuple[int, ...] = ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from reflow.graph.graphdef import tensor_proto
 from reflow.graph.keys import GraphKeys
 from reflow.graph.registry import op, register
 from reflow.ops import summary_wire as wire
-from reflow.ops.summary_histogram import as_tag, histogram_host
+from reflow.ops.summary_histogram import as_tag, histogram_encoder, histogram_host
 from reflow.ops.summary_media import audio_host, image_host
 from reflow.platform import logging
 
@@ -347,7 +347,28 @@ def _merge_host(ctx: Any, *inputs: Any) -> np.ndarray:
     return wire.joined(parts)
 
 
-@op("MergeSummary", shape=shapes.scalar, host=_merge_host, gradient=None)
+# What encodes the one value of a summary, by the type of its node, for a tag that is known.
+_ENCODERS = {"ScalarSummary": wire.scalar_encoder, "HistogramSummary": histogram_encoder}
+
+
+def _merge_fused(makers: list[tuple[Any, list[Any]]]) -> Callable[..., np.ndarray] | None:
+    """What encodes scalars and histograms of known tags, no two alike, into one summary."""
+    known = [(node.type, inputs[0]) for node, inputs in makers]
+    if any(kind not in _ENCODERS or tag is None or tag.ndim for kind, tag in known):
+        return None
+    if any(inputs[1] is not None for _, inputs in makers):
+        return None
+    if len({tag.item() for _, tag in known}) < len(known):
+        return None
+    encoders = [_ENCODERS[kind](tag.item()) for kind, tag in known]
+
+    def kernel(*values: Any) -> np.ndarray:
+        return wire.joined([encode(value) for encode, value in zip(encoders, values, strict=True)])
+
+    return kernel
+
+
+@op("MergeSummary", shape=shapes.scalar, host=_merge_host, fused=_merge_fused, gradient=None)
 def merge(inputs: Any, collections: Any = None, name: str | None = None) -> Tensor:
     """A summary with all values of the given ones.
 

@@ -6,6 +6,7 @@ import bisect
 import functools
 import math
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,12 @@ def _require_finite(flat: np.ndarray, name: str) -> None:
 def histogram_host(ctx: Any, tag: Any, values: Any) -> np.ndarray:
     """The host kernel of HistogramSummary."""
     return wire.text_scalar(encode(as_tag(tag), np.asarray(values), ctx.node.name))
+
+
+def histogram_encoder(tag: bytes) -> Callable[[np.ndarray], bytes]:
+    """What encodes the histogram of a known tag."""
+    name = tag.decode()
+    return lambda values: encode(tag, values, name)
 
 
 def as_tag(tag: Any) -> bytes:

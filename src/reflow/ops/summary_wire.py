@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,18 @@ def tag_field(tag: bytes) -> bytes:
 def scalar(tag: bytes, number: float) -> bytes:
     """A Summary with one number."""
     return field(VALUE, tag_field(tag) + SIMPLE_VALUE + _FLOAT(number))
+
+
+def scalar_encoder(tag: bytes) -> Callable[[np.ndarray], bytes]:
+    """What encodes scalar arrays under a tag; ValueError for arrays of another rank."""
+    head = scalar(tag, 0.0)[:-4]
+
+    def encode(value: np.ndarray) -> bytes:
+        if value.ndim:
+            raise ValueError("not a scalar")
+        return head + _FLOAT(value.item())
+
+    return encode
 
 
 def histogram(tag: bytes, statistics: Sequence[float], limits: list[float], counts: list[float]) -> bytes:

@@ -15,7 +15,7 @@ from reflow.graph import scopes
 from reflow.graph.node import Operation, Tensor
 from reflow.runtime import backend
 from reflow.runtime.compile import BAKED_LIMIT, Program
-from reflow.runtime.evaluate import evaluate, uninitialized
+from reflow.runtime.evaluate import uninitialized
 from reflow.runtime.guards import BranchesDifferError
 from reflow.runtime.plan import Plan
 from reflow.runtime.policy import MAX_PROGRAMS, Estimate
@@ -246,10 +246,10 @@ class Runner:
 
     def _evaluate(self, env: list[Any], segment: Segment) -> None:
         if not segment.needs_store:
-            evaluate(segment.steps, env)
+            segment.evaluate(env)
             return
         with scopes.stores.pushed(self.store):
-            evaluate(segment.steps, env)
+            segment.evaluate(env)
 
     def _gather(self, env: list[Any], reads: Any, segment: Segment) -> None:
         for place, cell in reads:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from reflow.base import errors
 from reflow.graph.branches import SWITCHES
 from reflow.graph.node import Operation
 from reflow.graph.registry import rule
-from reflow.runtime.evaluate import Step
+from reflow.runtime.evaluate import Step, evaluate
+from reflow.runtime.fusion import fused
 from reflow.runtime.padded import pad
 from reflow.runtime.plan import Plan
 
@@ -53,6 +55,16 @@ class Segment:
         self.made = made
         self.slots = [i for i in self.inputs if i in plan.slot_places]
         self.outputs: list[int] = []
+        self.joined = steps  # the same work in fewer steps, for runs that nobody watches
+        self.parts: dict[Any, list[Step]] = {}  # what a joined step, by its node, is made of
+
+    def evaluate(self, env: list[Any]) -> None:
+        """Compute the steps with NumPy."""
+        try:
+            evaluate(self.joined, env)
+        except errors.OpError as error:
+            evaluate(self.parts.get(error.op, []), env)  # one of them tells the error as its own
+            raise
 
     def keep(self, later: set[int]) -> None:
         """Note which of its results are needed after it."""
@@ -222,6 +234,8 @@ def cut(plan: Plan) -> list[Segment]:
     for segment in reversed(segments):
         segment.keep(later)
         later |= set(segment.inputs)
+        if segment.host and not segment.writes:
+            segment.joined, segment.parts = fused(plan, segment.steps, segment.outputs)
     return segments
 
 
