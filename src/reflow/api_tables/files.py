@@ -18,11 +18,10 @@ contrib.framework_variables -> contrib.framework contrib.slim contrib.framework.
       get_variables_by_suffix get_variables_to_restore global_variable local_variable
 train.checkpoint_init
   train python.training.checkpoint_utils python.training.training: init_from_checkpoint
-  contrib.framework: init_from_checkpoint
+contrib.checkpoints -> contrib.framework contrib.framework.python.framework.checkpoint_utils
+  -: init_from_checkpoint list_variables load_checkpoint load_variable
 train.checkpoint_reader -> python.training.checkpoint_utils
   train: checkpoints_iterator list_variables load_checkpoint load_variable
-  contrib.framework contrib.framework.python.framework.checkpoint_utils: list_variables load_checkpoint
-      load_variable
   train python.pywrap_tensorflow python.training.training: NewCheckpointReader
   -: CheckpointReader wait_for_new_checkpoint
 train.checkpoint_state -> python.training.checkpoint_management python.training.saver

@@ -227,7 +227,7 @@ ops.special
 ops.state -> python.ops.state_ops
   .: assign assign_add assign_sub batch_scatter_update count_up_to scatter_add scatter_div scatter_max
       scatter_min scatter_mul scatter_nd_add scatter_nd_sub scatter_nd_update scatter_sub scatter_update
-  . python.ops.variables: is_variable_initialized
+  python.ops.state_ops: is_variable_initialized
 ops.strings
   . python.ops.string_ops: string_join string_strip string_to_hash_bucket_fast string_to_hash_bucket_strong
   .: string_split string_to_hash_bucket string_to_number

@@ -31,7 +31,7 @@ saved_model.loader -> python.saved_model.loader_impl
   saved_model saved_model.loader python.saved_model.loader: load maybe_saved_model_directory
   saved_model: contains_saved_model=maybe_saved_model_directory
   -: SavedModelLoader get_init_op get_train_op parse_saved_model
-  contrib.saved_model.python.saved_model.reader: get_saved_model_tag_sets read_saved_model=parse_saved_model
+  contrib.saved_model.python.saved_model.reader: get_saved_model_tag_sets read_saved_model
 saved_model.assets
   python.saved_model.loader_impl: get_asset_tensors
 saved_model.main_op -> python.saved_model.main_op_impl

@@ -218,14 +218,19 @@ def make_constant(
     return node.outputs[0]  # type: ignore[no-any-return]
 
 
-def constant_value(tensor: Any) -> np.ndarray | None:
+def constant_value(tensor: Any, partial: bool = False) -> np.ndarray | None:
     """The value of `tensor` if it is known without running the graph, else None.
 
-    Follows small nodes whose inputs are known, and `Shape`-like nodes of known static shapes.
+    Follows small nodes whose inputs are known, and `Shape`-like nodes of known static shapes. With `partial`,
+    the value of a stack of tensors of which some are known is an array of objects, None for those that are
+    not.
     """
     if isinstance(tensor, np.ndarray):
         return tensor
-    return _folded(tensor)
+    value = _folded(tensor)
+    if value is None and partial and tensor.op.type == "Pack" and tensor.op.attrs["axis"] == 0:
+        return np.array([constant_value(x, partial) for x in tensor.op.inputs], object)
+    return value
 
 
 def _folded(tensor: Tensor) -> np.ndarray | None:

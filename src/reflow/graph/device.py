@@ -12,7 +12,7 @@ from typing import Any
 _PART = re.compile(r"^(job):([^/]+)$|^(replica|task):(\d+)$|^(?:device:)?([A-Za-z_]+):(\d+|\*)$")
 
 
-@dataclass(frozen=True)
+@dataclass
 class DeviceSpec:
     """A device name's parts; None means "not said".
 
@@ -27,23 +27,30 @@ class DeviceSpec:
     device_index: int | None = None
 
     @classmethod
-    def from_string(cls, name: str) -> DeviceSpec:
+    def from_string(cls, spec: str) -> DeviceSpec:
         """Parse a device name; ValueError when it is malformed."""
-        found: dict[str, Any] = {}
-        for part in filter(None, name.split("/")):
-            match = _PART.match(part)
-            if match is None:
-                raise ValueError(f"Unknown attribute {part!r} in the device name {name!r}")
-            if match[1]:
-                found["job"] = match[2]
-            elif match[3]:
-                found[match[3]] = int(match[4])
-            else:
-                found["device_type"] = (
-                    match[5].upper() if match[5].lower() in ("cpu", "gpu", "tpu") else match[5]
-                )
-                found["device_index"] = None if match[6] == "*" else int(match[6])
-        return cls(**found)
+        return cls(**_parts(spec))
+
+    def parse_from_string(self, spec: str) -> DeviceSpec:
+        """Make this spec what a device name says, and return it.
+
+        >>> DeviceSpec(job="ps").parse_from_string("/cpu:0").to_string()
+        '/device:CPU:0'
+        """
+        self.__init__(**_parts(spec))  # type: ignore[misc]
+        return self
+
+    def merge_from(self, dev: DeviceSpec) -> None:
+        """Take over what `dev` says."""
+        self.__init__(**vars(dev.merged_over(self)))  # type: ignore[misc]
+
+    def replace(self, **kwargs: Any) -> DeviceSpec:
+        """A new spec with some parts changed.
+
+        >>> DeviceSpec(job="ps", task=1).replace(task=2).to_string()
+        '/job:ps/task:2'
+        """
+        return replace(self, **kwargs)
 
     def to_string(self) -> str:
         """The canonical name."""
@@ -60,12 +67,34 @@ class DeviceSpec:
         said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
         return replace(outer, **said)
 
-    def make_merged_spec(self, inner: DeviceSpec) -> DeviceSpec:
-        """`inner` over this spec."""
-        return inner.merged_over(self)
+    def make_merged_spec(self, dev: DeviceSpec) -> DeviceSpec:
+        """`dev` over this spec."""
+        return dev.merged_over(self)
+
+    def __hash__(self) -> int:
+        return hash(self.to_string())
 
     def __str__(self) -> str:
         return self.to_string()
+
+
+def _parts(name: str) -> dict[str, Any]:
+    """What a device name says, by the fields of `DeviceSpec`; ValueError when it is malformed."""
+    found: dict[str, Any] = {}
+    for part in filter(None, name.split("/")):
+        match = _PART.match(part)
+        if match is None:
+            raise ValueError(f"Unknown attribute: {part.partition(':')[0]!r} in {name!r}")
+        if match[1]:
+            found["job"] = match[2]
+        elif match[3]:
+            found[match[3]] = int(match[4])
+        else:
+            found["device_type"] = (
+                match[5].upper() if match[5].lower() in ("cpu", "gpu", "tpu") else match[5]
+            )
+            found["device_index"] = None if match[6] == "*" else int(match[6])
+    return found
 
 
 def merged(inner: str, outer: str) -> str:

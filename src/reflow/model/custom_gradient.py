@@ -29,7 +29,7 @@ NO_RESOURCES = (
 )
 
 
-def custom_gradient(f: Callable[..., Any] | None = None) -> Callable[..., Any]:
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: a function of tensors that returns its result and a function for the gradient of it.
 
     Args:
@@ -55,9 +55,6 @@ def custom_gradient(f: Callable[..., Any] | None = None) -> Callable[..., Any]:
     ...     print(sess.run(tf.gradients(clipped(x), x)[0]))
     [0.5 1. ]
     """
-    if f is None:
-        return custom_gradient
-
     @functools.wraps(f)
     def decorated(*args: Any, **kwargs: Any) -> Any:
         if kwargs:

@@ -284,6 +284,17 @@ def report_uninitialized_variables(var_list: Any = None, name: str = "report_uni
             return boolean_mask(constant([v.op.name for v in var_list]), missing)
 
 
+def _is_variable_initialized(variable: Any) -> Any:
+    """Whether a variable has a value yet: a scalar bool tensor.
+
+    >>> import reflow as tf
+    >>> with tf.Graph().as_default(), tf.Session() as sess:
+    ...     print(sess.run(tf.is_variable_initialized(tf.Variable(1.0))))
+    False
+    """
+    return state.is_variable_initialized(variable)
+
+
 def assert_variables_initialized(var_list: Any = None) -> Any:
     """A tensor that fails to compute, with FailedPreconditionError, while a variable has no value.
     Deprecated.

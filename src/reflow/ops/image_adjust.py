@@ -252,13 +252,12 @@ def random_saturation(image: Any, lower: float, upper: float, seed: int | None =
     return adjust_saturation(image, random_uniform([], lower, upper, seed=seed))
 
 
-def adjust_jpeg_quality(image: Any, jpeg_quality: Any, dct_method: str = "", name: str | None = None) -> Any:
+def adjust_jpeg_quality(image: Any, jpeg_quality: Any, name: str | None = None) -> Any:
     """Images as they look after JPEG compression.
 
     Args:
         image: [height, width, 1 or 3].
         jpeg_quality: 0 to 100: a number or an int32 scalar.
-        dct_method: as of `decode_jpeg`.
 
     >>> import reflow as tf
     >>> with tf.Graph().as_default(), tf.Session() as sess:
@@ -273,7 +272,7 @@ def adjust_jpeg_quality(image: Any, jpeg_quality: Any, dct_method: str = "", nam
         if not is_tensor_like(jpeg_quality):
             jpeg_quality = convert_to_tensor(jpeg_quality, dtype=dtypes.int32)
         contents = emit("EncodeJpegVariableQuality", image, jpeg_quality)
-        return convert_image_dtype(emit("DecodeJpeg", contents, dct_method=dct_method), original)
+        return convert_image_dtype(emit("DecodeJpeg", contents), original)
 
 
 def random_jpeg_quality(

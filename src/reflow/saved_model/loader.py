@@ -52,6 +52,11 @@ def parse_saved_model(export_dir: Any) -> Any:
     return read_message(path, protos.SavedModel)
 
 
+def read_saved_model(saved_model_dir: Any) -> Any:
+    """`parse_saved_model` by the name that `tf.contrib.saved_model` gives it."""
+    return parse_saved_model(saved_model_dir)
+
+
 def get_saved_model_tag_sets(saved_model_dir: Any) -> list[list[str]]:
     """The tags of each graph of a SavedModel. Raises as `parse_saved_model`."""
     return [list(graph.meta_info_def.tags) for graph in parse_saved_model(saved_model_dir).meta_graphs]

@@ -51,13 +51,13 @@ def must_run_on_cpu(node: Any, pin_variables_on_cpu: bool = False) -> bool:
     return number in [d.as_datatype_enum for d in wanted]
 
 
-def node_name(text: str) -> str:
+def node_name(n: str) -> str:
     """The node that an input of a NodeDef is of.
 
     >>> node_name("^x"), node_name("x:1")
     ('x', 'x')
     """
-    return text[1:] if text.startswith("^") else text.partition(":")[0]
+    return n[1:] if n.startswith("^") else n.partition(":")[0]
 
 
 def _summary(graph_def: Any) -> tuple[dict[str, list[str]], dict[str, Any], dict[str, int]]:
@@ -73,15 +73,15 @@ def _summary(graph_def: Any) -> tuple[dict[str, list[str]], dict[str, Any], dict
     return inputs, nodes, {name: number for number, name in enumerate(nodes)}
 
 
-def _reachable(targets: Iterable[str], inputs: dict[str, list[str]]) -> set[str]:
+def _reachable(target_nodes: Iterable[str], name_to_input_name: dict[str, list[str]]) -> set[str]:
     """The nodes that some nodes need, and themselves."""
     found: set[str] = set()
-    todo = list(targets)
+    todo = list(target_nodes)
     while todo:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            todo += inputs.get(name, ())
+            todo += name_to_input_name.get(name, ())
     return found
 
 

@@ -60,7 +60,7 @@ def add_collection_def(
     key: Any,
     graph: Graph | None = None,
     export_scope: str | None = None,
-    exclude_nodes: Iterable[str] = (),
+    exclude_nodes: Iterable[str] | None = None,
     override_contents: Sequence[Any] | None = None,
 ) -> None:
     """Add a collection of a graph to a MetaGraphDef message.
@@ -87,13 +87,13 @@ def add_collection_def(
         del meta_graph_def.collection_def[key]
 
 
-def _included(name: Any, export_scope: str | None, exclude_nodes: Iterable[str], item: Any = None) -> bool:
+def _included(name: Any, export_scope: str | None, exclude_nodes: Iterable[str] | None, item: Any = None) -> bool:
     """Whether a node, or an item of a collection, is exported."""
     if isinstance(item, (str, bytes)):
         name = item if isinstance(item, str) else item.decode(errors="replace")
     if not isinstance(name, str):
         return True
-    if name in exclude_nodes:
+    if name in (exclude_nodes or ()):
         return False
     return name.startswith(UNBOUND) or not export_scope or name.startswith(export_scope)
 
@@ -129,7 +129,7 @@ def create_meta_graph_def(
     collection_list: Iterable[str] | None = None,
     graph: Graph | None = None,
     export_scope: str | None = None,
-    exclude_nodes: Iterable[str] = (),
+    exclude_nodes: Iterable[str] | None = None,
     clear_extraneous_savers: bool = False,
     strip_default_attrs: bool = False,
 ) -> Any:
