@@ -62,6 +62,32 @@ def test_pack(structure: Any, flat: list[Any], packed: Any) -> None:
     assert result == packed and type(result) is type(packed) and list(result) == list(packed)
 
 
+def test_composite_tensors_are_structures_of_their_tensors() -> None:
+    sparse = tf.SparseTensor([[0]], [1.0], [3])
+    slices = tf.IndexedSlices(tf.constant([1.0]), tf.constant([0]))
+    structure = {"a": sparse, "b": [slices, 5]}
+    assert nest.flatten(structure) == [sparse, slices, 5]
+    flat = nest.flatten(structure, expand_composites=True)
+    assert flat == [sparse.indices, sparse.values, sparse.dense_shape, slices.values, slices.indices, 5]
+    packed = nest.pack_sequence_as(structure, flat, expand_composites=True)
+    assert packed["a"].values is sparse.values and packed["b"][0].dense_shape is None
+    doubled = nest.map_structure(lambda t: tf.identity(t), sparse, expand_composites=True)
+    assert isinstance(doubled, tf.SparseTensor) and doubled.values.op.type == "Identity"
+    nest.assert_same_structure(sparse, sparse, expand_composites=True)
+    with pytest.raises(ValueError, match="is a sequence"):
+        nest.assert_same_structure(sparse, 1, expand_composites=True)
+
+
+def test_newer_names_of_file_functions(tmp_path: Path) -> None:
+    tf.io.gfile.makedirs(path=str(tmp_path / "a" / "b"))
+    tf.io.gfile.GFile(str(tmp_path / "a" / "x"), "w").write("1")
+    tf.io.gfile.copy(src=str(tmp_path / "a" / "x"), dst=str(tmp_path / "y"))
+    assert tf.io.gfile.exists(str(tmp_path / "y")) and tf.io.gfile.isdir(path=str(tmp_path / "a"))
+    assert [Path(p).name for p in tf.io.gfile.glob(pattern=str(tmp_path / "*"))] == ["a", "y"]
+    with pytest.raises(TypeError, match="'path'"):
+        tf.io.gfile.exists(filename="x")
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [

@@ -132,6 +132,15 @@ def public_names(room: str) -> list[str]:
     return sorted({*table().get(room, {}), *children()[room]})
 
 
+def all_names() -> list[str]:
+    """Every public name, dotted and without the root, sorted.
+
+    >>> "nn.relu" in all_names()
+    True
+    """
+    return sorted({f"{room}.{name}".lstrip(".") for room, names in table().items() for name in names})
+
+
 def room_of(module_name: str) -> str:
     """The room that the module `reflow.x.y` is: "x.y"."""
     return module_name.partition(".")[2]

@@ -20,15 +20,17 @@ def loss(name, **keywords):
 
 
 for each in ("absolute_difference", "mean_squared_error", "log_loss", "mean_pairwise_squared_error"):
-    options = dict(x=f32(2, 3, low=0.1, high=0.8), y=LABELS, wrt=["x"], double=DOUBLE)
+    options = {"x": f32(2, 3, low=0.1, high=0.8), "y": LABELS, "wrt": ["x"], "double": DOUBLE}
     case(each, loss(each), **options)
     case(each + "_examples", loss(each), w=given([0.5, 0.0]), **options)
 
 case("hinge_loss", loss("hinge_loss"), x=f32(2, 3), y=LABELS, wrt=["x"], double=DOUBLE)
 for each in ("sigmoid_cross_entropy", "softmax_cross_entropy"):
-    options = dict(x=f32(2, 3), y=LABELS, wrt=["x"], double=DOUBLE)
+    options = {"x": f32(2, 3), "y": LABELS, "wrt": ["x"], "double": DOUBLE}
     case(each, loss(each), **options)
-    case(each + "_smoothed", loss(each, label_smoothing=0.1, scope="cost"), w=given([[2.0], [0.5]]), **options)
+    case(
+        each + "_smoothed", loss(each, label_smoothing=0.1, scope="cost"), w=given([[2.0], [0.5]]), **options
+    )
 case(
     "sparse_softmax_cross_entropy",
     loss("sparse_softmax_cross_entropy"),
@@ -38,7 +40,9 @@ case(
     double=DOUBLE,
 )
 case("cosine_distance", loss("cosine_distance", axis=1), x=f32(2, 3), y=f32(2, 3), wrt=["x"], double=DOUBLE)
-case("cosine_distance_dim", loss("cosine_distance", dim=0), x=f32(2, 3), y=f32(2, 3), wrt=["x"], double=DOUBLE)
+case(
+    "cosine_distance_dim", loss("cosine_distance", dim=0), x=f32(2, 3), y=f32(2, 3), wrt=["x"], double=DOUBLE
+)
 case(
     "get_total_loss",
     lambda tf, x: (

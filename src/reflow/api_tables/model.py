@@ -52,7 +52,8 @@ model.variable_scope
 model.variables
   . python.ops.variables: all_variables assert_variables_initialized global_variables
       global_variables_initializer initialize_all_variables initialize_local_variables initialize_variables
-      is_variable_initialized=_is_variable_initialized local_variables local_variables_initializer model_variables moving_average_variables
+      is_variable_initialized=_is_variable_initialized
+      local_variables local_variables_initializer model_variables moving_average_variables
       report_uninitialized_variables trainable_variables variables_initializer
   . python.ops.variable_scope: disable_resource_variables enable_resource_variables
       resource_variables_enabled

@@ -18,8 +18,11 @@ platform.compat
       integral_types path_to_str real_types
   compat: forward_compatible
 platform.inspection -> python.util.tf_inspect
-  -: getargspec getcallargs getdoc getfile getfullargspec getmembers getmodule getmro getsource isclass
-      isfunction isgenerator ismethod ismodule isroutine stack
+  -: ArgSpec FullArgSpec currentframe getargspec getcallargs getdoc getfile getfullargspec getmembers
+      getmodule getmro getsource getsourcefile getsourcelines isbuiltin isclass isfunction isgenerator
+      ismethod ismodule isroutine stack
+platform.inspection
+  python.util.function_utils python.estimator.util: fn_args
 platform.app
   app: run
 platform.flags
@@ -43,12 +46,13 @@ platform.logging
 platform.gfile
   gfile python.platform.gfile: Copy DeleteRecursively Exists FastGFile GFile Glob IsDirectory ListDirectory
       MakeDirs MkDir Open=GFile Remove Rename Stat Walk
-  io.gfile: GFile copy=Copy exists=Exists glob=Glob isdir=IsDirectory listdir=ListDirectory makedirs=MakeDirs
-      mkdir=MkDir remove=Remove rename=Rename rmtree=DeleteRecursively stat=Stat walk
+  io.gfile: GFile walk
   python.lib.io.file_io: FileIO=GFile copy=Copy create_dir=MkDir delete_file=Remove
       delete_recursively=DeleteRecursively file_exists=Exists get_matching_files=Glob is_directory=IsDirectory
       list_directory=ListDirectory read_file_to_string recursive_create_dir=MakeDirs rename=Rename stat=Stat
       walk=Walk write_string_to_file
+platform.gfile_v2 -> io.gfile
+  -: copy exists glob isdir listdir makedirs mkdir remove rename rmtree stat
 platform.nest
   nest python.util.nest: assert_same_structure flatten is_nested map_structure pack_sequence_as
   python.util.nest: assert_shallow_structure flatten_dict_items flatten_up_to flatten_with_joined_string_paths

@@ -12,7 +12,8 @@ ops.sampled_losses
   python.ops.nn_impl: _compute_sampled_logits=compute_sampled_logits
 ops.embedding_sparse
   nn python.ops.embedding_ops: embedding_lookup_sparse safe_embedding_lookup_sparse
-  contrib.layers: safe_embedding_lookup_sparse
+contrib.embedding -> contrib.layers
+  -: safe_embedding_lookup_sparse
 ops.sparse -> python.ops.sparse_ops
   .: sparse_tensor_dense_matmul sparse_tensor_to_dense sparse_to_dense
   sparse: eye=sparse_eye from_dense matmul=sparse_tensor_dense_matmul

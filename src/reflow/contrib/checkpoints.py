@@ -1,4 +1,4 @@
-"""Checkpoints as `tf.contrib.framework` reads them: functions of `tf.train` whose arguments have older names."""
+"""Checkpoints as `tf.contrib.framework` reads them: functions of `tf.train` with older argument names."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ get_losses = newer.get_losses
 add_loss = add_arg_scope(newer.add_loss)
 
 
-def _float(value: Any) -> Tensor:
+def _float(value: Any) -> Any:
     return cast(convert_to_tensor(value), dtypes.float32)
 
 
@@ -44,12 +44,12 @@ def _rank(tensor: Tensor, name: str) -> int:
     return int(tensor.shape.ndims)
 
 
-def _weighted_sum(losses: Tensor, weights: Tensor) -> Tensor:
+def _weighted_sum(losses: Tensor, weights: Tensor) -> Any:
     axes = list(range(max(0, _rank(weights, "weights")), _rank(losses, "losses")))
     return reduce_sum(multiply(reduce_sum(losses, axis=axes), weights))
 
 
-def _present_of_number(losses: Tensor, weight: Tensor) -> Tensor:
+def _present_of_number(losses: Tensor, weight: Tensor) -> Any:
     """How many elements of each example count, under one weight for all: all or none."""
     examples = reshape(slice(shape(losses), [0], [1]), [])
     each = div(cast(size(losses), dtypes.float32), cast(examples, dtypes.float32))
@@ -57,7 +57,7 @@ def _present_of_number(losses: Tensor, weight: Tensor) -> Tensor:
     return multiply(ones(reshape(examples, [1])), each)
 
 
-def _present_of_array(losses: Tensor, weights: Tensor) -> Tensor:
+def _present_of_array(losses: Tensor, weights: Tensor) -> Any:
     """How many elements of each example count, under a weight for each example or part of one."""
     rank = _rank(weights, "weights")
     parts = reduce_sum(cast(not_equal(weights, 0), dtypes.float32), axis=list(range(1, rank)))
@@ -65,12 +65,12 @@ def _present_of_array(losses: Tensor, weights: Tensor) -> Tensor:
     return multiply(parts, rest)
 
 
-def _present(losses: Tensor, weights: Tensor) -> Tensor:
+def _present(losses: Tensor, weights: Tensor) -> Any:
     build = _present_of_number if _rank(weights, "weights") == 0 else _present_of_array
     return build(losses, weights)
 
 
-def compute_weighted_loss(losses: Any, weights: Any = 1.0, scope: str | None = None) -> Tensor:
+def compute_weighted_loss(losses: Any, weights: Any = 1.0, scope: str | None = None) -> Any:
     """The mean of element losses under weights, and put among the losses of the graph.
 
     `weights` is a number, or has the leading dimensions of `losses` (a last dimension of 1 is dropped).
@@ -95,7 +95,7 @@ def compute_weighted_loss(losses: Any, weights: Any = 1.0, scope: str | None = N
         return mean
 
 
-def get_total_loss(add_regularization_losses: bool = True, name: str = "total_loss") -> Tensor:
+def get_total_loss(add_regularization_losses: bool = True, name: str = "total_loss") -> Any:
     """The sum of the losses of the graph, and of the regularization losses unless told not to.
 
     >>> import reflow as tf
@@ -118,7 +118,7 @@ def _floats(predictions: Any, labels: Any) -> tuple[Tensor, Tensor]:
 
 def absolute_difference(
     predictions: Any, labels: Any = None, weights: Any = 1.0, scope: str | None = None
-) -> Tensor:
+) -> Any:
     """The mean of `|predictions - labels|`, tensors of one shape.
 
     >>> import reflow as tf
@@ -134,7 +134,7 @@ def absolute_difference(
 
 def mean_squared_error(
     predictions: Any, labels: Any = None, weights: Any = 1.0, scope: str | None = None
-) -> Tensor:
+) -> Any:
     """The mean of `(predictions - labels)^2`, tensors of one shape."""
     with name_scope(scope, "mean_squared_error", [predictions, labels, weights]) as scope:
         predictions, labels = _floats(predictions, labels)
@@ -147,7 +147,7 @@ def log_loss(
     weights: Any = 1.0,
     epsilon: float = 1e-7,
     scope: str | None = None,
-) -> Tensor:
+) -> Any:
     """The mean of the cross entropy of probabilities and labels in [0, 1]; `epsilon` keeps it finite."""
     with name_scope(scope, "log_loss", [predictions, labels, weights]) as scope:
         predictions, labels = _floats(predictions, labels)
@@ -156,7 +156,7 @@ def log_loss(
         return compute_weighted_loss(losses, weights, scope=scope)
 
 
-def hinge_loss(logits: Any, labels: Any = None, scope: str | None = None) -> Tensor:
+def hinge_loss(logits: Any, labels: Any = None, scope: str | None = None) -> Any:
     """`max(0, 1 - y * logits)` of each element, where y is 1 for the label 1 and -1 for 0; no mean is taken.
 
     >>> import reflow as tf
@@ -178,7 +178,7 @@ def sigmoid_cross_entropy(
     weights: Any = 1.0,
     label_smoothing: float = 0,
     scope: str | None = None,
-) -> Tensor:
+) -> Any:
     """The mean of `tf.nn.sigmoid_cross_entropy_with_logits`; smoothing draws the labels towards 1/2."""
     with name_scope(scope, "sigmoid_cross_entropy_loss", [logits, multi_class_labels, weights]) as scope:
         _compatible(logits, multi_class_labels)
@@ -195,7 +195,7 @@ def softmax_cross_entropy(
     weights: Any = 1.0,
     label_smoothing: float = 0,
     scope: str | None = None,
-) -> Tensor:
+) -> Any:
     """The mean of `tf.nn.softmax_cross_entropy_with_logits`; smoothing draws the labels towards 1/classes."""
     with name_scope(scope, "softmax_cross_entropy_loss", [logits, onehot_labels, weights]) as scope:
         _compatible(logits, onehot_labels)
@@ -207,14 +207,14 @@ def softmax_cross_entropy(
         return compute_weighted_loss(losses, weights, scope=scope)
 
 
-def _smoothed(labels: Tensor, smoothing: float, classes: Tensor) -> Tensor:
+def _smoothed(labels: Tensor, smoothing: float, classes: Tensor) -> Any:
     negative = smoothing / classes
     return labels * (1.0 - smoothing) + negative
 
 
 def sparse_softmax_cross_entropy(
     logits: Any, labels: Any, weights: Any = 1.0, scope: str | None = None
-) -> Tensor:
+) -> Any:
     """The mean of `tf.nn.sparse_softmax_cross_entropy_with_logits`; `labels` is a vector or a column."""
     with name_scope(scope, "sparse_softmax_cross_entropy_loss", [logits, labels, weights]) as scope:
         labels = reshape(labels, shape=[shape(labels)[0]])
@@ -224,7 +224,7 @@ def sparse_softmax_cross_entropy(
 
 def mean_pairwise_squared_error(
     predictions: Any, labels: Any = None, weights: Any = 1.0, scope: str | None = None
-) -> Tensor:
+) -> Any:
     """How much the differences between the elements of an example differ from those of its labels, squared.
 
     ValueError when the rank of the predictions or the weights is unknown.
@@ -256,7 +256,7 @@ def cosine_distance(
     weights: Any = 1.0,
     scope: str | None = None,
     dim: int | None = None,
-) -> Tensor:
+) -> Any:
     """The mean of `1 - sum(predictions * labels)` over `axis`, for vectors of length 1 along it.
 
     ValueError when there is no axis. `dim` is its older name.

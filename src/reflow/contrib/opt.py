@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from reflow.graph.graph import colocate_with, control_dependencies, convert_to_tensor, emit
+from reflow.model.variables import global_variables
 from reflow.ops import state
 from reflow.ops.casting import cast
 from reflow.ops.control import group, no_op
@@ -15,6 +16,8 @@ from reflow.train.fused import Hyper
 from reflow.train.moving_average import ExponentialMovingAverage
 from reflow.train.optimizer import Optimizer
 from reflow.train.optimizers import AdamOptimizer, MomentumOptimizer
+from reflow.train.saveable import by_name
+from reflow.train.saver import Saver
 
 
 def _scatter_then_read(op_type: str, slot: Any, indices: Any, rows: Any) -> Any:
@@ -376,3 +379,21 @@ class MovingAverageOptimizer(Optimizer):
             names[var.op.name], names[average.op.name] = average.op.name, var.op.name
         self._swapped_variable_name_map = names
         return group(step, averaged, name="train_with_avg")
+
+    def swapping_saver(self, var_list: Any = None, name: str = "swapping_saver", **kwargs: Any) -> Saver:
+        """A saver that saves the averages under the names of their variables, and the variables under theirs.
+
+        What it saved is restored by a saver of a graph without averages. `var_list` and the other arguments
+        are those of `tf.train.Saver`. RuntimeError before a step is built; ValueError when a variable is
+        listed and its average is not.
+        """
+        names = self._swapped_variable_name_map
+        if names is None:
+            raise RuntimeError("Must call apply_gradients or minimize before creating the swapping_saver")
+        given = global_variables() if var_list is None else var_list
+        listed = given if isinstance(given, dict) else by_name(given)
+        keys = {value.op.name: key for key, value in listed.items()}
+        if lost := [n for n in keys if n in names and names[n] not in keys]:
+            raise ValueError(f"Variable to swap {names[lost[0]]} is not in variables to save")
+        swapped = {keys[names.get(n, n)]: listed[key] for n, key in keys.items()}
+        return Saver(swapped, name=name, **kwargs)

@@ -46,7 +46,7 @@ def _values(grad: Any) -> Any:
     return grad.values if isinstance(grad, IndexedSlices) else grad
 
 
-def add_gradients_summaries(grads_and_vars: GradsAndVars, separator: str = "_") -> list[Any]:
+def add_gradients_summaries(grads_and_vars: GradsAndVars) -> list[Any]:
     """A histogram and the norm of each gradient, as summaries `<variable>_gradient`,
     `<variable>_gradient_norm`.
 
@@ -56,6 +56,10 @@ def add_gradients_summaries(grads_and_vars: GradsAndVars, separator: str = "_") 
     ...     [s.op.type for s in tf.contrib.training.add_gradients_summaries([(tf.constant(2.0), x)])]
     ['HistogramSummary', 'ScalarSummary']
     """
+    return _gradients_summaries(grads_and_vars, "_")
+
+
+def _gradients_summaries(grads_and_vars: GradsAndVars, separator: str) -> list[Any]:
     summaries = []
     for grad, var in grads_and_vars:
         if grad is None:
@@ -271,7 +275,7 @@ def slim_add_gradients_summaries(grads_and_vars: GradsAndVars) -> list[Any]:
     >>> slim_add_gradients_summaries([])
     []
     """
-    return add_gradients_summaries(grads_and_vars, separator="/")
+    return _gradients_summaries(grads_and_vars, "/")
 
 
 def slim_create_train_op(

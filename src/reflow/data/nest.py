@@ -11,15 +11,15 @@ from typing import Any
 from reflow.graph.composite import SparseTensorValue
 
 
-def is_sequence(value: Any) -> bool:
-    """Whether `value` is a structure.
+def is_sequence(o: Any) -> bool:
+    """Whether `o` is a structure.
 
     >>> is_sequence((1, 2)), is_sequence([1, 2]), is_sequence({"a": 1})
     (True, False, True)
     """
-    if isinstance(value, SparseTensorValue):
+    if isinstance(o, SparseTensorValue):
         return False
-    return isinstance(value, (tuple, Mapping)) or hasattr(type(value), "__attrs_attrs__")
+    return isinstance(o, (tuple, Mapping)) or hasattr(type(o), "__attrs_attrs__")
 
 
 def _values(structure: Any) -> list[Any]:
@@ -52,15 +52,15 @@ def _like(structure: Any, values: Sequence[Any]) -> Any:
     return type(structure)(values)
 
 
-def flatten(structure: Any) -> list[Any]:
+def flatten(nested: Any) -> list[Any]:
     """The elements of a structure, dicts in the order of their keys.
 
     >>> flatten({"b": [1, 2], "a": (3, 4)})
     [3, 4, [1, 2]]
     """
-    if not is_sequence(structure):
-        return [structure]
-    return [leaf for value in _values(structure) for leaf in flatten(value)]
+    if not is_sequence(nested):
+        return [nested]
+    return [leaf for value in _values(nested) for leaf in flatten(value)]
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:

@@ -90,9 +90,7 @@ def _parts(name: str) -> dict[str, Any]:
         elif match[3]:
             found[match[3]] = int(match[4])
         else:
-            found["device_type"] = (
-                match[5].upper() if match[5].lower() in ("cpu", "gpu", "tpu") else match[5]
-            )
+            found["device_type"] = match[5].upper() if match[5].lower() in ("cpu", "gpu", "tpu") else match[5]
             found["device_index"] = None if match[6] == "*" else int(match[6])
     return found
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reflow.base import dtypes
 from reflow.base.shape import TensorShape, as_shape, unknown_shape
 from reflow.graph import registry, scopes
-from reflow.graph.operators import Operators
+from reflow.graph.operators import OVERLOADABLE, Operators
 
 if TYPE_CHECKING:
     from reflow.graph.graph import Graph
@@ -47,6 +47,7 @@ class Tensor(Operators):
     """
 
     _is_sparse = False
+    OVERLOADABLE_OPERATORS = OVERLOADABLE
 
     def __init__(self, op: Operation, value_index: int, dtype: Any) -> None:
         if not isinstance(op, Operation):

@@ -16,6 +16,15 @@ from reflow.base.shape import Dimension
 from reflow.graph import scopes
 from reflow.graph.registry import helper
 
+OPERATORS = ["add", "sub", "mul", "div", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "matmul"]
+OVERLOADABLE = frozenset(
+    f"__{name}__"
+    for name in (
+        *OPERATORS,
+        *(f"r{name}" for name in OPERATORS),
+        *("abs", "eq", "ge", "getitem", "gt", "invert", "le", "lt", "ne", "neg"),
+    )
+)
 # An integer divided by an integer is a float (PEP 238); small integers need no float64.
 TRUE_DIVISION_TYPES = {
     "uint8": dtypes.float32,
@@ -27,6 +36,31 @@ TRUE_DIVISION_TYPES = {
 }
 
 
+class Reference:
+    """A key that stands for one object: equal to another only if both are of the same object.
+
+    >>> x = [1]
+    >>> Reference(x) == Reference(x), Reference(x) == Reference([1]), Reference(x).deref() is x
+    (True, False, True)
+    """
+
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
+
+    def deref(self) -> Any:
+        """The object."""
+        return self._wrapped
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reference) and self._wrapped is other._wrapped
+
+    def __hash__(self) -> int:
+        return id(self._wrapped)
+
+    def __repr__(self) -> str:
+        return f"<Reference wrapping {self._wrapped!r}>"
+
+
 class Operators:
     """Arithmetic, comparison, logic and slicing as graph nodes, named as TensorFlow 1.15 names them."""
 
@@ -35,6 +69,10 @@ class Operators:
 
     graph: Any
     dtype: Any
+
+    def experimental_ref(self) -> Reference:
+        """A hashable stand-in for this object, to use as a key; `deref()` gives the object back."""
+        return Reference(self)
 
     @property
     def _home(self) -> Any:

@@ -55,6 +55,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     ...     print(sess.run(tf.gradients(clipped(x), x)[0]))
     [0.5 1. ]
     """
+
     @functools.wraps(f)
     def decorated(*args: Any, **kwargs: Any) -> Any:
         if kwargs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -120,3 +121,6 @@ class Variable(BaseVariable, metaclass=_VariableType):
         """The variable that a VariableDef message describes, whose nodes are in the default graph."""
         kind = ResourceVariable if variable_def.is_resource else RefVariable
         return kind(variable_def=variable_def, import_scope=import_scope)
+
+
+Variable.__signature__ = inspect.signature(create_variable)  # type: ignore[attr-defined]

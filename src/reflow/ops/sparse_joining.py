@@ -86,8 +86,8 @@ register("SparseConcat", shape=_concat_shape, host=_concat_host, gradient=None)
 
 
 def sparse_concat(
-    axis: Any = None,
-    sp_inputs: Any = None,
+    axis: Any,
+    sp_inputs: Any,
     name: str | None = None,
     expand_nonconcat_dim: bool = False,
     concat_dim: Any = None,

@@ -5,6 +5,8 @@ Switches that ask for what Reflow does anyway do nothing; the others raise an er
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def disable_v2_behavior() -> None:
     """Do nothing: Reflow always builds graphs.
@@ -47,7 +49,7 @@ def _refused(switch: str, instead: str) -> RuntimeError:
     )
 
 
-def enable_eager_execution(*_args: object, **_kwargs: object) -> None:
+def enable_eager_execution(config: Any = None, device_policy: Any = None, execution_mode: Any = None) -> None:
     """Raise RuntimeError: there is no eager execution.
 
     >>> import reflow as tf

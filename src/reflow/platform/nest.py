@@ -35,8 +35,20 @@ def is_sequence(seq: Any) -> bool:
 is_nested = is_sequence
 
 
+def _is_composite(value: Any) -> bool:
+    """Whether `value` is made of tensors, as a SparseTensor or IndexedSlices is."""
+    return hasattr(type(value), "_components")
+
+
+def _nests(value: Any, expand: bool) -> bool:
+    """Whether `value` has parts, those of a composite tensor among them if they are asked for."""
+    return is_sequence(value) or (expand and _is_composite(value))
+
+
 def _items(structure: Any) -> list[tuple[Any, Any]]:
     """Key (or field, or index) and value of each direct part of a structure, in the order of `flatten`."""
+    if _is_composite(structure):
+        return list(enumerate(structure._components()))
     if isinstance(structure, Mapping):
         return [(key, structure[key]) for key in _sorted_keys(structure)]
     if _is_namedtuple(structure):
@@ -61,7 +73,7 @@ def _like(instance: Any, values: Sequence[Any]) -> Any:
     """A structure of the type of `instance` with `values` as its direct parts."""
     if isinstance(instance, Mapping):
         return _mapping_like(instance, dict(zip(_sorted_keys(instance), values, strict=True)))
-    if _is_namedtuple(instance) or _is_attrs(instance):
+    if _is_namedtuple(instance) or _is_attrs(instance) or _is_composite(instance):
         return type(instance)(*values)
     if isinstance(instance, (MappingView, range)):  # these can't be made from values
         return list(values)
@@ -75,24 +87,26 @@ def _mapping_like(instance: Any, new: dict[Any, Any]) -> Any:
     return type(instance)(ordered)
 
 
-def flatten(structure: Any) -> list[Any]:
+def flatten(structure: Any, expand_composites: bool = False) -> list[Any]:
     """The elements of `structure`, in order; a single element for what is no structure.
+
+    With `expand_composites`, a SparseTensor and its like are structures of their tensors.
 
     >>> flatten({"b": 1, "a": [2, (3,)]})
     [2, 3, 1]
     """
-    if not is_sequence(structure):
+    if not _nests(structure, expand_composites):
         return [structure]
-    return [leaf for value in _values(structure) for leaf in flatten(value)]
+    return [leaf for value in _values(structure) for leaf in flatten(value, expand_composites)]
 
 
-def _pack(structure: Any, leaves: Iterator[Any]) -> Any:
-    if not is_sequence(structure):
+def _pack(structure: Any, leaves: Iterator[Any], expand: bool) -> Any:
+    if not _nests(structure, expand):
         return next(leaves)
-    return _like(structure, [_pack(value, leaves) for value in _values(structure)])
+    return _like(structure, [_pack(value, leaves, expand) for value in _values(structure)])
 
 
-def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
+def pack_sequence_as(structure: Any, flat_sequence: Any, expand_composites: bool = False) -> Any:
     """The elements of `flat_sequence` in a structure like `structure`. ValueError if the counts differ.
 
     >>> pack_sequence_as({"b": 1, "a": [2, (3,)]}, [10, 20, 30])
@@ -100,17 +114,17 @@ def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
     """
     if not is_sequence(flat_sequence):
         raise TypeError("flat_sequence must be a sequence")
-    if not is_sequence(structure):
+    if not _nests(structure, expand_composites):
         if len(flat_sequence) != 1:
             raise ValueError(f"Structure is a scalar but len(flat_sequence) == {len(flat_sequence)} > 1")
         return flat_sequence[0]
-    wanted = len(flatten(structure))
+    wanted = len(flatten(structure, expand_composites))
     if wanted != len(flat_sequence):
         raise ValueError(
             f"Could not pack sequence. Structure had {wanted} elements, but flat_sequence had "
             f"{len(flat_sequence)} elements.  Structure: {structure}, flat_sequence: {flat_sequence}."
         )
-    return _pack(structure, iter(flat_sequence))
+    return _pack(structure, iter(flat_sequence), expand_composites)
 
 
 def _same_type(a: Any, b: Any) -> bool:
@@ -123,12 +137,12 @@ def _described(value: Any) -> str:
     return f"type={type(value).__name__} str={value}"
 
 
-def _compare(a: Any, b: Any, check_types: bool) -> None:
+def _compare(a: Any, b: Any, check_types: bool, expand: bool) -> None:
     """Raise TypeError or ValueError, with the innermost reason, when the structures differ."""
-    if not is_sequence(a) and not is_sequence(b):
+    if not _nests(a, expand) and not _nests(b, expand):
         return
-    if not (is_sequence(a) and is_sequence(b)):
-        inside, outside = (a, b) if is_sequence(a) else (b, a)
+    if not (_nests(a, expand) and _nests(b, expand)):
+        inside, outside = (a, b) if _nests(a, expand) else (b, a)
         raise ValueError(
             f'Substructure "{_described(inside)}" is a sequence, '
             f'while substructure "{_described(outside)}" is not'
@@ -138,10 +152,10 @@ def _compare(a: Any, b: Any, check_types: bool) -> None:
             "The two structures don't have the same sequence type: "
             f"{type(a).__name__} ({a}) and {type(b).__name__} ({b})"
         )
-    _compare_parts(a, b, check_types)
+    _compare_parts(a, b, check_types, expand)
 
 
-def _compare_parts(a: Any, b: Any, check_types: bool) -> None:
+def _compare_parts(a: Any, b: Any, check_types: bool, expand: bool) -> None:
     if isinstance(a, Mapping) and isinstance(b, Mapping) and check_types and set(a) != set(b):
         raise ValueError(
             f"The two dictionaries don't have the same set of keys: {list(a)} and {list(b)}",
@@ -151,10 +165,12 @@ def _compare_parts(a: Any, b: Any, check_types: bool) -> None:
             f"The two structures don't have the same number of elements: {_described(a)} and {_described(b)}"
         )
     for x, y in zip(_values(a), _values(b), strict=True):
-        _compare(x, y, check_types)
+        _compare(x, y, check_types, expand)
 
 
-def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True) -> None:
+def assert_same_structure(
+    nest1: Any, nest2: Any, check_types: bool = True, expand_composites: bool = False
+) -> None:
     """Raise unless two structures nest the same way.
 
     ValueError when the nesting, the lengths or the keys differ; TypeError when, with `check_types`, the types
@@ -164,7 +180,7 @@ def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True) -> N
     >>> assert_same_structure([1, 2], (1, 2), check_types=False)
     """
     try:
-        _compare(nest1, nest2, bool(check_types))
+        _compare(nest1, nest2, bool(check_types), expand_composites)
     except (TypeError, ValueError) as error:
         raise type(error)(
             "The two structures don't have the same nested structure.\n\n"
@@ -173,16 +189,22 @@ def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True) -> N
         ) from None
 
 
-def _check_options(func: Any, structures: Sequence[Any], options: Mapping[str, Any]) -> bool:
-    """The `check_types` option, after the checks that the map functions share."""
+OPTIONS = ("check_types", "expand_composites")
+
+
+def _check_options(
+    func: Any, structures: Sequence[Any], options: Mapping[str, Any], known: Sequence[str] = OPTIONS
+) -> tuple[bool, bool]:
+    """The options `check_types` and `expand_composites`, after the checks that the map functions share."""
     if not callable(func):
         raise TypeError(f"func must be callable, got: {func}")
     if not structures:
         raise ValueError("Must provide at least one structure")
     for name in options:
-        if name != "check_types":
-            raise ValueError(f"Only valid keyword argument is `check_types`, not: `{name}`")
-    return bool(options.get("check_types", True))
+        if name not in known:
+            valid = " or ".join(f"`{n}`" for n in known)
+            raise ValueError(f"Only valid keyword arguments are {valid}, not: `{name}`")
+    return bool(options.get("check_types", True)), bool(options.get("expand_composites", False))
 
 
 def map_structure(func: Callable[..., Any], *structure: Any, **kwargs: Any) -> Any:
@@ -193,48 +215,53 @@ def map_structure(func: Callable[..., Any], *structure: Any, **kwargs: Any) -> A
     >>> map_structure(lambda x, y: x + y, {"a": 1, "b": [2]}, {"a": 10, "b": [20]})
     {'a': 11, 'b': [22]}
     """
-    check_types = _check_options(func, structure, kwargs)
+    check_types, expand = _check_options(func, structure, kwargs)
     for other in structure[1:]:
-        assert_same_structure(structure[0], other, check_types)
-    columns = zip(*map(flatten, structure), strict=True)
-    return pack_sequence_as(structure[0], [func(*column) for column in columns])
+        assert_same_structure(structure[0], other, check_types, expand)
+    columns = zip(*[flatten(s, expand) for s in structure], strict=True)
+    return pack_sequence_as(structure[0], [func(*column) for column in columns], expand)
 
 
-def yield_flat_paths(nest: Any) -> Iterator[Path]:
+def yield_flat_paths(nest: Any, expand_composites: bool = False) -> Iterator[Path]:
     """The path (keys, fields and indices) to each element, in the order of `flatten`.
 
     >>> list(yield_flat_paths({"a": [1, 2]}))
     [('a', 0), ('a', 1)]
     """
-    if not is_sequence(nest):
+    if not _nests(nest, expand_composites):
         yield ()
         return
     for key, value in _items(nest):
-        for path in yield_flat_paths(value):
+        for path in yield_flat_paths(value, expand_composites):
             yield (key, *path)
 
 
-def flatten_with_tuple_paths(structure: Any) -> list[tuple[Path, Any]]:
+def flatten_with_tuple_paths(structure: Any, expand_composites: bool = False) -> list[tuple[Path, Any]]:
     """Path and element, for each element."""
-    return list(zip(yield_flat_paths(structure), flatten(structure), strict=True))
+    leaves = flatten(structure, expand_composites)
+    return list(zip(yield_flat_paths(structure, expand_composites), leaves, strict=True))
 
 
-def flatten_with_joined_string_paths(structure: Any, separator: str = "/") -> list[tuple[str, Any]]:
+def flatten_with_joined_string_paths(
+    structure: Any, separator: str = "/", expand_composites: bool = False
+) -> list[tuple[str, Any]]:
     """Path, as one string, and element, for each element.
 
     >>> flatten_with_joined_string_paths({"a": [1, (2, 3)]})
     [('a/0', 1), ('a/1/0', 2), ('a/1/1', 3)]
     """
-    return [(separator.join(map(str, p)), v) for p, v in flatten_with_tuple_paths(structure)]
+    pairs = flatten_with_tuple_paths(structure, expand_composites)
+    return [(separator.join(map(str, p)), v) for p, v in pairs]
 
 
 def map_structure_with_tuple_paths(func: Callable[..., Any], *structure: Any, **kwargs: Any) -> Any:
     """As `map_structure`, with the path of the place as first argument of `func`."""
-    check_types = _check_options(func, structure, kwargs)
+    check_types, expand = _check_options(func, structure, kwargs)
     for other in structure[1:]:
-        assert_same_structure(structure[0], other, check_types)
-    columns = zip(yield_flat_paths(structure[0]), *map(flatten, structure), strict=True)
-    return pack_sequence_as(structure[0], [func(*column) for column in columns])
+        assert_same_structure(structure[0], other, check_types, expand)
+    leaves = [flatten(s, expand) for s in structure]
+    columns = zip(yield_flat_paths(structure[0], expand), *leaves, strict=True)
+    return pack_sequence_as(structure[0], [func(*column) for column in columns], expand)
 
 
 def map_structure_with_paths(func: Callable[..., Any], *structure: Any, **kwargs: Any) -> Any:
@@ -253,7 +280,11 @@ def map_structure_with_paths(func: Callable[..., Any], *structure: Any, **kwargs
 
 
 def assert_shallow_structure(
-    shallow_tree: Any, input_tree: Any, check_types: bool = True, check_subtrees_length: bool = True
+    shallow_tree: Any,
+    input_tree: Any,
+    check_types: bool = True,
+    expand_composites: bool = False,
+    check_subtrees_length: bool = True,
 ) -> None:
     """Raise unless `input_tree` nests as `shallow_tree` does, as deep as that one goes.
 
@@ -262,16 +293,16 @@ def assert_shallow_structure(
 
     >>> assert_shallow_structure([1, 2], [[3, 4], {"a": 5}])
     """
-    if not is_sequence(shallow_tree):
+    if not _nests(shallow_tree, expand_composites):
         return
-    if not is_sequence(input_tree):
+    if not _nests(input_tree, expand_composites):
         raise TypeError(
             "If shallow structure is a sequence, input must also be a sequence. "
             f"Input has type: {type(input_tree)}."
         )
     _compare_shallow(shallow_tree, input_tree, check_types, check_subtrees_length)
     for shallow, inner in _shallow_pairs(shallow_tree, input_tree):
-        assert_shallow_structure(shallow, inner, check_types, check_subtrees_length)
+        assert_shallow_structure(shallow, inner, check_types, expand_composites, check_subtrees_length)
 
 
 def _compare_shallow(shallow: Any, tree: Any, check_types: bool, check_length: bool) -> None:
@@ -299,24 +330,28 @@ def _shallow_pairs(shallow: Any, tree: Any) -> list[tuple[Any, Any]]:
     return list(zip(_values(shallow), _values(tree), strict=False))
 
 
-def _yield_up_to(shallow: Any, tree: Any) -> Iterator[Any]:
-    if not is_sequence(shallow):
+def _yield_up_to(shallow: Any, tree: Any, expand: bool) -> Iterator[Any]:
+    if not _nests(shallow, expand):
         yield tree
         return
     for inner_shallow, inner in _shallow_pairs(shallow, tree):
-        yield from _yield_up_to(inner_shallow, inner)
+        yield from _yield_up_to(inner_shallow, inner, expand)
 
 
 def flatten_up_to(
-    shallow_tree: Any, input_tree: Any, check_types: bool = True, check_subtrees_length: bool = True
+    shallow_tree: Any,
+    input_tree: Any,
+    check_types: bool = True,
+    expand_composites: bool = False,
+    check_subtrees_length: bool = True,
 ) -> list[Any]:
     """The parts of `input_tree` at the places of the elements of `shallow_tree`.
 
     >>> flatten_up_to([1, 2], [[3], (4, 5)])
     [[3], (4, 5)]
     """
-    assert_shallow_structure(shallow_tree, input_tree, check_types, check_subtrees_length)
-    return list(_yield_up_to(shallow_tree, input_tree))
+    assert_shallow_structure(shallow_tree, input_tree, check_types, expand_composites, check_subtrees_length)
+    return list(_yield_up_to(shallow_tree, input_tree, expand_composites))
 
 
 def map_structure_up_to(shallow_tree: Any, func: Callable[..., Any], *inputs: Any, **kwargs: Any) -> Any:
@@ -325,57 +360,67 @@ def map_structure_up_to(shallow_tree: Any, func: Callable[..., Any], *inputs: An
     >>> map_structure_up_to([1, 2], lambda a, b: (a, b), [[3], 4], [5, 6])
     [([3], 5), (4, 6)]
     """
-    check_types = _check_options(func, inputs, kwargs)
-    columns = zip(*[flatten_up_to(shallow_tree, tree, check_types) for tree in inputs], strict=True)
-    return pack_sequence_as(shallow_tree, [func(*column) for column in columns])
+    check_types, expand = _check_options(func, inputs, kwargs)
+    columns = zip(*[flatten_up_to(shallow_tree, tree, check_types, expand) for tree in inputs], strict=True)
+    return pack_sequence_as(shallow_tree, [func(*column) for column in columns], expand)
 
 
 def flatten_with_tuple_paths_up_to(
-    shallow_tree: Any, input_tree: Any, check_types: bool = True, check_subtrees_length: bool = True
+    shallow_tree: Any,
+    input_tree: Any,
+    check_types: bool = True,
+    expand_composites: bool = False,
+    check_subtrees_length: bool = True,
 ) -> list[tuple[Path, Any]]:
     """Path and part, for each part that `flatten_up_to` gives."""
-    parts = flatten_up_to(shallow_tree, input_tree, check_types, check_subtrees_length)
-    return list(zip(yield_flat_paths(shallow_tree), parts, strict=True))
+    parts = flatten_up_to(shallow_tree, input_tree, check_types, expand_composites, check_subtrees_length)
+    return list(zip(yield_flat_paths(shallow_tree, expand_composites), parts, strict=True))
 
 
 def map_structure_with_tuple_paths_up_to(
     shallow_tree: Any, func: Callable[..., Any], *inputs: Any, **kwargs: Any
 ) -> Any:
     """As `map_structure_up_to`, with the path of the place as first argument of `func`."""
-    check_types = _check_options(func, inputs, kwargs)
+    check_types, expand = _check_options(func, inputs, kwargs)
     columns = zip(
-        yield_flat_paths(shallow_tree),
-        *[flatten_up_to(shallow_tree, tree, check_types) for tree in inputs],
+        yield_flat_paths(shallow_tree, expand),
+        *[flatten_up_to(shallow_tree, tree, check_types, expand) for tree in inputs],
         strict=True,
     )
-    return pack_sequence_as(shallow_tree, [func(*column) for column in columns])
+    return pack_sequence_as(shallow_tree, [func(*column) for column in columns], expand)
 
 
-def get_traverse_shallow_structure(traverse_fn: Callable[[Any], Any], structure: Any) -> Any:
+def get_traverse_shallow_structure(
+    traverse_fn: Callable[[Any], Any], structure: Any, expand_composites: bool = False
+) -> Any:
     """A structure of booleans, as deep as `traverse_fn` says True (or a structure of booleans) for a part.
 
     >>> get_traverse_shallow_structure(lambda s: isinstance(s, tuple), ([1], 2))
     (False, False)
     """
     answer = traverse_fn(structure)
-    if not is_sequence(structure):
+    if not _nests(structure, expand_composites):
         if not isinstance(answer, bool):
             raise TypeError(f"traverse_fn returned structure: {answer} for non-structure: {structure}")
         return answer
     if isinstance(answer, bool):
         if not answer:
             return False
-        return _like(structure, [get_traverse_shallow_structure(traverse_fn, v) for v in _values(structure)])
-    return _traverse_parts(traverse_fn, structure, answer)
+        parts = [
+            get_traverse_shallow_structure(traverse_fn, v, expand_composites) for v in _values(structure)
+        ]
+        # A composite tensor of booleans is none: its parts stand in a list.
+        return parts if _is_composite(structure) else _like(structure, parts)
+    return _traverse_parts(traverse_fn, structure, answer, expand_composites)
 
 
-def _traverse_parts(traverse_fn: Callable[[Any], Any], structure: Any, answers: Any) -> Any:
-    assert_shallow_structure(answers, structure)
+def _traverse_parts(traverse_fn: Callable[[Any], Any], structure: Any, answers: Any, expand: bool) -> Any:
+    assert_shallow_structure(answers, structure, expand_composites=expand)
     parts = []
     for answer, value in _shallow_pairs(answers, structure):
         if not isinstance(answer, bool):
             raise TypeError(f"traverse_fn didn't return a depth=1 structure of bools: {answers}")
-        parts.append(get_traverse_shallow_structure(traverse_fn, value) if answer else False)
+        parts.append(get_traverse_shallow_structure(traverse_fn, value, expand) if answer else False)
     return _like(structure, parts)
 
 

@@ -420,15 +420,18 @@ class TestCase(unittest.TestCase):
             expected = text_format.Parse(expected, type(message)())
         self.assertEqual(text_format.MessageToString(expected), text_format.MessageToString(message), msg)
 
-    def assertRaisesRegexp(  # type: ignore[override]
-        self, exception: Any, regex: Any, *args: Any, **kwargs: Any
+    def assertRaisesRegexp(
+        self, expected_exception: Any, expected_regex: Any, *args: Any, **kwargs: Any
     ) -> Any:
         """`assertRaisesRegex`, which Python 3.12 no longer has under this name."""
-        return self.assertRaisesRegex(exception, regex, *args, **kwargs)
+        return self.assertRaisesRegex(expected_exception, expected_regex, *args, **kwargs)
 
     @contextlib.contextmanager
-    def assertRaisesWithPredicateMatch(self, exception_type: Any, expected: Any) -> Iterator[None]:
-        """Fail unless the block raises the error and `expected` (a pattern or a predicate) fits it."""
+    def assertRaisesWithPredicateMatch(
+        self, exception_type: Any, expected_err_re_or_predicate: Any
+    ) -> Iterator[None]:
+        """Fail unless the block raises the error and the pattern or predicate fits it."""
+        expected = expected_err_re_or_predicate
         try:
             yield
         except exception_type as error:
@@ -439,9 +442,9 @@ class TestCase(unittest.TestCase):
         else:
             self.fail(f"{exception_type.__name__} not raised")
 
-    def assertRaisesOpError(self, expected: Any) -> Any:
+    def assertRaisesOpError(self, expected_err_re_or_predicate: Any) -> Any:
         """`assertRaisesWithPredicateMatch` for any error of running a graph."""
-        return self.assertRaisesWithPredicateMatch(errors.OpError, expected)
+        return self.assertRaisesWithPredicateMatch(errors.OpError, expected_err_re_or_predicate)
 
     def checkedThread(
         self, target: Callable[..., Any], args: Any = None, kwargs: Any = None

@@ -87,7 +87,9 @@ def add_collection_def(
         del meta_graph_def.collection_def[key]
 
 
-def _included(name: Any, export_scope: str | None, exclude_nodes: Iterable[str] | None, item: Any = None) -> bool:
+def _included(
+    name: Any, export_scope: str | None, exclude_nodes: Iterable[str] | None, item: Any = None
+) -> bool:
     """Whether a node, or an item of a collection, is exported."""
     if isinstance(item, (str, bytes)):
         name = item if isinstance(item, str) else item.decode(errors="replace")

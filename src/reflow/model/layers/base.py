@@ -27,6 +27,7 @@ from reflow.graph.graph import (
     name_scope,
 )
 from reflow.model import variable_scope as scopes
+from reflow.model.modes import VariableAggregation, VariableSynchronization
 from reflow.model.partitioned import PartitionedVariable
 from reflow.model.variable_base import Variable
 from reflow.ops import blocks
@@ -302,8 +303,8 @@ class Layer:
         trainable: bool | None = None,
         constraint: Any = None,
         use_resource: bool | None = None,
-        synchronization: Any = None,
-        aggregation: Any = None,
+        synchronization: Any = VariableSynchronization.AUTO,
+        aggregation: Any = VariableAggregation.NONE,
         partitioner: Any = None,
         **kwargs: Any,
     ) -> Any:
