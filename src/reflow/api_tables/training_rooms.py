@@ -7,7 +7,7 @@ model.losses -> losses python.ops.losses.losses_impl python.ops.losses.losses
      sparse_softmax_cross_entropy
   losses python.ops.losses.util python.ops.losses.losses: add_loss get_losses get_regularization_loss
      get_regularization_losses get_total_loss
-contrib.losses -> contrib.losses contrib.slim.losses contrib.losses.python.losses.loss_ops
+contrib.older_losses -> contrib.losses contrib.slim.losses contrib.losses.python.losses.loss_ops
   -: absolute_difference add_loss compute_weighted_loss cosine_distance get_losses
      get_regularization_losses get_total_loss hinge_loss log_loss mean_pairwise_squared_error
      mean_squared_error sigmoid_cross_entropy softmax_cross_entropy sparse_softmax_cross_entropy
