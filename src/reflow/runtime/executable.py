@@ -152,9 +152,7 @@ class Runner:
         if direct is not None:
             return direct.run(self, arrays)
         for n in executable.singles:
-            if arrays[n].dtype != np.float32:
-                with np.errstate(all="ignore"):
-                    arrays[n] = arrays[n].astype(np.float32)
+            arrays[n] = _single(arrays[n])
         tier = self.tier
         if not self.ready:
             self._check_needed()
@@ -188,15 +186,21 @@ class Runner:
                     except BranchesDifferError:
                         part.refused = True
                         self._interpret(env, reads, writes, segment)
-            if len(programs) == 1 and self.tier == "auto":
-                self._shorten(key, programs[0])
+            if self.tier == "auto":
+                self._shorten(key, programs)
         return [own(env[i]) for i in self.fetched]
 
-    def _shorten(self, key: Any, program: Any) -> None:
-        """Take the direct way from now on, when one program is all there is."""
-        simple = isinstance(program, Program) and not self.executable.outlived
-        if simple and set(self.fetched) <= set(program.results):
+    def _shorten(self, key: Any, programs: list[Any]) -> None:
+        """Take the direct way from now on, when one program is all there is but for the host's work on its
+        results.
+        """
+        program, *others = programs
+        if not isinstance(program, Program):
+            return
+        if not others and not self.executable.outlived and set(self.fetched) <= set(program.results):
             self.direct[key] = Direct(self, program)
+        elif len(others) == 1 and others[0].host and not (others[0].writes or others[0].slots):
+            self.direct[key] = DirectThenHost(self, program, others[0])
 
     def _check_needed(self) -> None:
         for cell, node in self.needed:
@@ -283,9 +287,14 @@ class Direct:
         at = {i: n for n, i in enumerate(program.results)}
         self.kept = [(at[i], cell) for i, cell in writes if i in program.donated]
         self.written = [(at[i], cell) for i, cell in writes if i not in program.donated]
-        self.fetched = [at[i] for i in runner.fetched]
+        self.fetched = [at[i] for i in runner.fetched if i in at]
 
     def run(self, runner: Runner, arrays: list[Any]) -> list[Any]:
+        results = self.results(runner, arrays)
+        return [own(results[n]) for n in self.fetched]
+
+    def results(self, runner: Runner, arrays: list[Any]) -> list[Any]:
+        """Call the program on fed arrays and commit what it writes; all that it returns."""
         arguments = self.constants.copy()
         for n, feed in self.feeds:
             arguments[n] = arrays[feed]
@@ -304,7 +313,41 @@ class Direct:
                     raise failure
             for n, cell in self.written:
                 cell.value = results[n]
-        return [own(results[n]) for n in self.fetched]
+        return results  # type: ignore[no-any-return]
+
+
+class DirectThenHost(Direct):
+    """Such a run with host steps at its end that look at nothing that runs change: a step with summaries."""
+
+    __slots__ = ("handed", "seen", "segment")
+
+    def __init__(self, runner: Runner, program: Program, segment: Segment) -> None:
+        super().__init__(runner, program)
+        self.segment = segment
+        wanted = {*segment.inputs, *runner.fetched}
+        self.handed = [(n, i) for n, i in enumerate(program.results) if i in wanted]
+        fed = enumerate(runner.feed_places)  # the feeds that the host looks at
+        self.seen = [(n, i, n in runner.executable.singles) for n, i in fed if i in wanted]
+
+    def run(self, runner: Runner, arrays: list[Any]) -> list[Any]:
+        arrays = _copied(arrays)
+        results = self.results(runner, arrays)
+        env = runner.executable.template.copy()
+        for n, place, single in self.seen:
+            env[place] = np.asarray(_single(arrays[n]) if single else arrays[n])
+        for n, place in self.handed:
+            value = results[n]
+            env[place] = value if value.__class__ is np.ndarray else np.asarray(value)
+        runner._evaluate(env, self.segment)
+        return [own(env[i]) for i in runner.fetched]
+
+
+def _single(array: Any) -> Any:
+    """A fed array of float32, which may have come as float64."""
+    if array.dtype == np.float32:
+        return array
+    with np.errstate(all="ignore"):
+        return array.astype(np.float32)
 
 
 def _copied(arrays: list[Any]) -> list[Any]:
