@@ -100,6 +100,79 @@ def mapped_variable(tf, folder):
 
 
 @scenario
+def mapped_changing_variable(tf, folder):
+    variable = tf.get_variable("v", initializer=np.int64(5), use_resource=True)
+    iterator = numbers(tf, 4).map(lambda x: (x, variable.assign_add(x))).make_initializable_iterator()
+    return iterator.get_next(), [variable.initializer, iterator.initializer]
+
+
+@scenario
+def mapped_changing_in_order(tf, folder):
+    variable = tf.get_variable("v", initializer=np.zeros(3, np.int32), use_resource=True)
+
+    def count(x):
+        with tf.control_dependencies([tf.scatter_add(variable, [x], [1])]):
+            before = variable.read_value()
+        variable.assign_sub([1, 0, 0])
+        return before, variable.read_value()
+
+    dataset = tf.data.Dataset.from_tensor_slices([0, 2, 2]).map(count)
+    iterator = dataset.repeat(2).make_initializable_iterator()
+    return iterator.get_next(), [variable.initializer, iterator.initializer]
+
+
+@scenario
+def filtered_changing_variable(tf, folder):
+    variable = tf.get_variable("v", initializer=0, use_resource=True)
+    dataset = numbers(tf, 9).filter(lambda x: tf.equal(variable.assign_add(1) % 2, 0))
+    iterator = dataset.make_initializable_iterator()
+    return iterator.get_next(), [variable.initializer, iterator.initializer]
+
+
+@scenario
+def nested_changing_variable(tf, folder):
+    variable = tf.get_variable("v", initializer=np.int64(0), use_resource=True)
+
+    def inner(y):
+        return numbers(tf, 3).map(lambda x: variable.assign_add(x + y))
+
+    iterator = numbers(tf, 2).flat_map(inner).make_initializable_iterator()
+    return iterator.get_next(), [variable.initializer, iterator.initializer]
+
+
+@scenario
+def mapped_changing_reference(tf, folder):
+    variable = tf.Variable(5)
+    return numbers(tf, 3).map(lambda x: variable.assign_add(1))
+
+
+@scenario
+def mapped_uninitialized_variable(tf, folder):
+    variable = tf.get_variable("v", initializer=1, use_resource=True)
+    return numbers(tf, 2).map(lambda x: variable + 1)
+
+
+@scenario
+def mapped_new_variable(tf, folder):
+    def add(x):
+        return x + tf.get_variable("w", [], tf.int64, initializer=tf.ones_initializer())
+
+    iterator = numbers(tf, 3).map(add).make_initializable_iterator()
+    return iterator.get_next(), [tf.global_variables_initializer(), iterator.initializer]
+
+
+@scenario
+def mapped_table_insert(tf, folder):
+    table = tf.contrib.lookup.MutableHashTable(tf.int64, tf.int64, -1)
+
+    def remember(x):
+        with tf.control_dependencies([table.insert(x, x * x)]):
+            return table.lookup(x - [0, 1])
+
+    return numbers(tf, 4).map(remember)
+
+
+@scenario
 def mapped_variable_one_shot(tf, folder):
     variable = tf.Variable(5, dtype=tf.int64)
     return one_shot(numbers(tf, 3).map(lambda x: x + variable))

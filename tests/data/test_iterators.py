@@ -532,8 +532,48 @@ def test_a_handle_chooses_the_iterator() -> None:
     assert order == [0, 10, 11, 1]
 
 
-def test_a_function_that_would_change_a_variable_is_refused() -> None:
-    with tf.Graph().as_default():
-        v = tf.get_variable("total", initializer=1.0, use_resource=True)
-        with pytest.raises(tf.errors.UnimplementedError, match="total"):
-            tf.data.Dataset.range(3).map(lambda x: tf.assign_add(v, tf.cast(x, tf.float32)))
+# Functions that change variables
+
+
+def test_a_step_and_a_function_ahead_of_it_change_one_variable() -> None:
+    total = tf.get_variable("total", initializer=np.int64(0), use_resource=True)
+    last = tf.get_variable("last", initializer="", use_resource=True)
+    dataset = Dataset.range(50).map(lambda x: total.assign_add(1)).prefetch(2)
+    iterator = dataset.make_initializable_iterator()
+    element = iterator.get_next()
+    # The host segment that writes the text must not keep the thread that writes `total` waiting.
+    step = [element, last.assign(tf.as_string(element)), total.assign_add(100)]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(iterator.initializer)
+        numbers = [int(session.run(step)[0]) for _ in range(50)]
+        assert session.run(total) == 50 + 100 * 50
+        assert session.run(last) == str(numbers[-1]).encode()
+    assert all(a < b for a, b in zip(numbers[:-1], numbers[1:], strict=True))
+
+
+def test_a_function_of_an_imported_graph_changes_its_variable() -> None:
+    v = tf.get_variable("v", initializer=np.float32([1, 2]), use_resource=True)
+    iterator = Dataset.range(3).map(lambda x: v.assign_add([1.0, 0.5])).make_initializable_iterator()
+    names = [t.name for t in (iterator.get_next(), iterator.initializer, v.initializer)]
+    definition = tf.get_default_graph().as_graph_def()
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(definition, name="")
+        session.run([names[2]])
+        session.run([names[1]])
+        assert [session.run(names[0]).tolist() for _ in range(3)] == [[2, 2.5], [3, 3], [4, 3.5]]
+
+
+def test_large_variables_are_changed_by_compiled_functions() -> None:
+    v = tf.get_variable("v", initializer=np.ones((300, 300), np.float32), use_resource=True)
+    more = v.assign_add(tf.ones_like(v))
+    iterator = Dataset.range(9).map(lambda x: tf.reduce_sum(v.assign(tf.matmul(v, v) / 300.0 + 1.0)))
+    iterator = iterator.make_initializable_iterator()
+    element = iterator.get_next()
+    with tf.Session() as session:
+        session.run([v.initializer, iterator.initializer])
+        found = []
+        for _ in range(3):
+            found.append(session.run(element) / 90000)
+            session.run(more.op)
+    assert np.allclose(found, [2, 10, 122])

@@ -110,7 +110,8 @@ class Binding:
             raise ValueError(
                 f"{tensor} must be from the same graph as the other inputs of {self.definition.name}."
             )
-        if argument.is_ref and not tensor.dtype.is_ref_dtype:
+        captured = tensor.graph is not self.graph  # a function gets the value of a variable around it
+        if argument.is_ref and (captured or not tensor.dtype.is_ref_dtype):
             raise TypeError(
                 f"'{self.definition.name}' Op requires that input '{argument.name}' be a mutable tensor "
                 f"(e.g.: a tf.Variable), got {tensor}"

@@ -7,11 +7,12 @@ function passes it in.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from reflow.base import dtypes, errors, protos
+from reflow.base import dtypes, protos
 from reflow.base.shape import TensorShape, unknown_shape
 from reflow.graph import graphdef, registry, scopes
 from reflow.graph.core import Graph, output_types
@@ -101,21 +102,19 @@ class FuncGraph(Graph):
                 inputs = [self.capture(t) for t in inputs]
             finally:
                 self._name_stack = outer
-        self._refuse_write(op_type, inputs)
         return super().add(op_type, inputs, attrs, name)
 
-    def _refuse_write(self, op_type: str, inputs: list[Tensor]) -> None:
-        """A function gets the values of the variables around it: what it wrote there would be lost."""
-        own = registry.rule(op_type)
-        for position in own.updates if own is not None else ():
-            variable = getattr(inputs[position].op, "stands_for", None)
-            if variable is not None and not isinstance(variable.graph, FuncGraph):
-                raise errors.UnimplementedError(
-                    None,
-                    None,
-                    f"{op_type} writes the variable {variable.op.name!r} inside the function {self.name!r} "
-                    "(of a dataset, say): Reflow's functions can read variables around them, not change them",
-                )
+    @functools.cached_property
+    def written_arguments(self) -> list[int]:
+        """The numbers of the arguments that are variables which the body changes, or may hand on to a
+        function that does: what it is passed for them is the variable, not its value."""
+        written = {op.inputs[i] for op in self.get_operations() for i in _may_write(op)}
+        return [n for n, t in enumerate(self.inputs) if t.dtype.name == "resource" and t in written]
+
+    @functools.cached_property
+    def written_nodes(self) -> set[Operation]:
+        """The placeholders of those arguments."""
+        return {self.inputs[n].op for n in self.written_arguments}
 
     def capture(self, tensor: Tensor) -> Tensor:
         """The tensor of this graph that stands for `tensor`: itself, or the argument it is passed as.
@@ -147,6 +146,12 @@ class FuncGraph(Graph):
                     "that is not around it. Return it from the function that makes it, or make it outside."
                 )
             graph = graph.outer_graph
+
+    def _leader(self, op: Any) -> Operation:
+        element = getattr(op, "op", op)
+        if isinstance(element, Operation) and element.graph is not self:
+            return element
+        return super()._leader(op)
 
     @contextlib.contextmanager
     def control_dependencies(self, control_inputs: Any) -> Iterator[None]:
@@ -199,6 +204,14 @@ class ByValueGraph(FuncGraph):
             self._copies[theirs] = mine
         for key, function in op.graph.functions.items():
             self.functions.setdefault(key, function)
+
+
+def _may_write(op: Operation) -> Iterable[int]:
+    """The inputs of an operation that it, or a function that it holds, may change."""
+    own = registry.rule(op.type)
+    if op.definition is not None and any(a.type == "func" for a in op.definition.attrs.values()):
+        return range(len(op.inputs))
+    return own.updates if own is not None else ()
 
 
 def _missing(op: Operation, copies: Mapping[Tensor, Tensor]) -> list[Operation]:

@@ -227,7 +227,8 @@ def op_scope(values: Any, name: str | None, default_name: str | None = None) -> 
 
 @contextlib.contextmanager
 def init_scope() -> Iterator[None]:
-    """Lift nodes made inside out of control-dependency and control-flow blocks, keeping the name scope.
+    """Lift nodes made inside out of functions, control-dependency and control-flow blocks, keeping the name
+    scope.
 
     >>> import reflow as tf
     >>> with tf.control_dependencies([tf.no_op()]), tf.init_scope():
@@ -236,7 +237,11 @@ def init_scope() -> Iterator[None]:
     """
     graph = get_default_graph()
     scope = graph.get_name_scope()
-    with graph.control_dependencies(None), graph.name_scope(scope + "/" if scope else ""):
+    around: Any = graph
+    while around.building_function:
+        around = around.outer_graph
+    lifted = around.as_default() if around is not graph else contextlib.nullcontext()
+    with lifted, around.control_dependencies(None), around.name_scope(scope + "/" if scope else ""):
         yield
 
 

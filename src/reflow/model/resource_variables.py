@@ -429,8 +429,10 @@ class UnreadVariable(BaseResourceVariable):
         self._constraint = None
         self._initial_value = self._initializer_op = None
         self._write = write
-        with control_dependencies([write]):
-            self._graph_element = emit("ReadVariableOp", self._handle, dtype=self._dtype)
+        self._graph_element = None
+        if not write.graph.building_function:  # there, only what is used is read
+            with control_dependencies([write]):
+                self._graph_element = emit("ReadVariableOp", self._handle, dtype=self._dtype)
 
     @property
     def name(self) -> str:

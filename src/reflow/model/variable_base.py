@@ -75,7 +75,9 @@ def default_creator(use_resource: bool | None = None, expected_shape: Any = None
     """A reference or resource variable, as the caller, the variable scope or the process has it."""
     if use_resource is None:
         use_resource = get_variable_scope_store().current_scope.use_resource
-    if use_resource is None:
+    if scopes.function_graph() is not None:
+        use_resource = True  # a function cannot hold a reference
+    elif use_resource is None:
         use_resource = scopes.process.resource_variables
     return (ResourceVariable if use_resource else RefVariable)(**settings)
 

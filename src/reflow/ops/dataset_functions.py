@@ -49,7 +49,7 @@ class Body:
     def bind(self, place: Place) -> BoundBody:
         """The function with the state that it has in one run of a pipeline."""
         make = self._store.functions.instance
-        instance = place.run.state(self._body, lambda: make(self._body, self._store))
+        instance = place.run.state(self._body, lambda: make(self._body, self._store, self._captures))
         return BoundBody(instance, self._captures, self._vectorized)
 
 

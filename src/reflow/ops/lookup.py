@@ -270,6 +270,8 @@ def _initialize_from_file(ctx: Any, table: Any, filename: Any) -> tuple[()]:
 def _mutable_owner(node: Any) -> Any:
     """The node of a mutable table, whose keys' and values' shapes are known; None for other tables."""
     op = node.inputs[0].op
+    while op.stands_for is not None:  # in a function
+        op = op.stands_for.op
     return op if op.type.endswith("V2") and op.type[:-2] in MUTABLE else None
 
 

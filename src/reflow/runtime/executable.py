@@ -129,7 +129,7 @@ class Runner:
         self.tier = tier
         plan = executable.plan
         cells = {place: store.cell(name, node) for name, (place, node) in plan.slots.items()}
-        self.needed = [(cells[place], node) for place, _, node in plan.needed]
+        self.needed = [cells[place] for place, _, _ in plan.needed]
         self.maybe_needed = [cells[place] for place, _, _ in plan.maybe_needed]
         self.direct: dict[Any, Direct] = {}
         self.ready = False  # a variable that has a value keeps one
@@ -203,9 +203,9 @@ class Runner:
             self.direct[key] = DirectThenHost(self, program, others[0])
 
     def _check_needed(self) -> None:
-        for cell, node in self.needed:
+        for cell in self.needed:
             if cell.value is None:
-                raise uninitialized(node)
+                raise uninitialized(cell.node)
         self.ready = all(cell.value is not None for cell in self.maybe_needed)
 
     def _to_device(self, reads: Any) -> None:

@@ -8,6 +8,7 @@ as little around it as possible; larger ones are compiled by the same policy as 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from reflow.graph.function import FuncGraph, function_of
 from reflow.runtime.evaluate import evaluate, uninitialized
 from reflow.runtime.executable import Executable, Runner
 from reflow.runtime.policy import Estimate
-from reflow.runtime.store import Cell, Store
+from reflow.runtime.store import Cell, Store, slot_name
 from reflow.runtime.vectorize import Vectorized
 
 # Ops that wait for something else than the processor, or leave Python to work: calls side by side pay.
@@ -54,9 +55,12 @@ class Functions:
         """The body that a `func` attribute of a node of `graph` stands for."""
         return function_of(graph, value)
 
-    def instance(self, body: FuncGraph, store: Store) -> Instance:
-        """The function made ready to be called, with a state of its own."""
-        return Instance(body, self, store)
+    def instance(self, body: FuncGraph, store: Store, passed: Sequence[Any] = ()) -> Instance:
+        """The function made ready to be called, with a state of its own.
+
+        `passed` are the values, or variables' cells, of its last arguments, the captured ones.
+        """
+        return Instance(body, self, store, passed)
 
     def is_slow(self, body: FuncGraph) -> bool:
         """Whether calls in several threads may take less time than one after the other."""
@@ -74,7 +78,8 @@ def executable_of(body: FuncGraph) -> Executable:
     """The plan of a body, made on first use."""
     found = body.runtime.get("function")
     if found is None:
-        fresh = Executable(list(body.outputs), list(body.control_outputs), list(body.inputs))
+        fed = [t for n, t in enumerate(body.inputs) if n not in body.written_arguments]
+        fresh = Executable(list(body.outputs), list(body.control_outputs), fed)
         found = body.runtime.setdefault("function", fresh)
     return found  # type: ignore[no-any-return]
 
@@ -82,19 +87,32 @@ def executable_of(body: FuncGraph) -> Executable:
 class Instance:
     """A function with a state of its own: called with a list of arrays, it returns the list of its results.
 
-    A captured variable is passed as its cell, and read at each call.
+    A captured variable is passed as its cell. It is read at each call, or if the function may change it, is
+    a slot of the function as it is one of the session.
     """
 
-    def __init__(self, body: FuncGraph, functions: Functions, outer: Store) -> None:
+    def __init__(self, body: FuncGraph, functions: Functions, outer: Store, passed: Sequence[Any]) -> None:
         executable = executable_of(body)
         self._functions = functions
         self._store = Store()
         self._store.functions, self._store.iterators = functions, outer.iterators
-        self._runner = Runner(executable, self._store, threading.RLock(), functions.tier)
+        self._store.root = outer.root
+        self._written = body.written_arguments
+        self._share(body, passed)
+        lock = functions.lock if self._written else threading.RLock()
+        self._runner = Runner(executable, self._store, lock, functions.tier)
         plan = executable.plan
         self._plan, self._template = plan, executable.template
         self._calls_functions = any(s.needs_store for s in executable.segments)
         self._direct = self._is_direct(functions.tier)
+
+    def _share(self, body: FuncGraph, passed: Sequence[Any]) -> None:
+        """Make the variables that the function changes slots of its own store."""
+        for number in self._written:
+            node = body.inputs[number].op
+            given = passed[number - len(body.inputs)]
+            cell = given if given.__class__ is Cell else Cell(node.name, node, given)
+            self._store.cells[slot_name(node)] = cell
 
     def _is_direct(self, tier: str) -> bool:
         """Whether NumPy runs it best, and nothing has to be kept between calls."""
@@ -107,14 +125,31 @@ class Instance:
         return tier == "interpret" or estimate.interpret <= estimate.compiled
 
     def __call__(self, arguments: list[Any]) -> list[Any]:
+        if self._written:
+            return self._run_shared([a for n, a in enumerate(arguments) if n not in self._written])
         if any(a.__class__ is Cell for a in arguments):
             arguments = [self._content(a) if a.__class__ is Cell else a for a in arguments]
         if not self._direct:
-            return self._runner.run([np.asarray(a) if isinstance(a, np.generic) else a for a in arguments])
+            return self._run(arguments)
         if not self._calls_functions:
             return self._interpret(arguments)
         with scopes.stores.pushed(self._store):
             return self._interpret(arguments)
+
+    def _run(self, arguments: list[Any]) -> list[Any]:
+        return self._runner.run([np.asarray(a) if isinstance(a, np.generic) else a for a in arguments])
+
+    def _run_shared(self, arguments: list[Any]) -> list[Any]:
+        """Run it on variables that the session, and other functions, change too: one at a time, and each is
+        told that what it knew of where the values are may not hold any more.
+        """
+        with self._functions.lock:
+            self._runner.settled = -1
+            self._runner.ready = False
+            try:
+                return self._run([self._content(a) if a.__class__ is Cell else a for a in arguments])
+            finally:
+                self._store.root.host_writes += 1
 
     def _interpret(self, arguments: list[Any]) -> list[Any]:
         plan = self._plan

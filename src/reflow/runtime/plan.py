@@ -149,7 +149,10 @@ class Plan:
         own = rule(node.type)
         guard = self._guards.add(node)
         if node.type == "Placeholder":
-            raise _unfed(node)
+            if slot_node(node.outputs[0]) is None:
+                raise _unfed(node)
+            self._place_slot(node)  # a variable that a function changes
+            return
         if own is None:
             raise errors.UnimplementedError(
                 None, node, f"Op type {node.type} (node {node.name!r}) has no kernel in Reflow"
@@ -179,6 +182,9 @@ class Plan:
         slots = self.slot_places
         optional = node.type in OPTIONAL_CONTENT
         reads = tuple(i for i in dict.fromkeys(inputs) if i in slots and not optional)
+        if _holds_function(node):  # it hands variables on, which need no value yet
+            handed = {i for i, t in zip(inputs, node.inputs, strict=True) if t.dtype.name == "resource"}
+            reads = tuple(i for i in reads if i not in handed)
         step = Step(node, own, tuple(inputs), tuple(outputs), own.host_only, reads, tuple(writes))
         step.declared = _declared_shape(node)
         step.guard = self._places_of(guard)
@@ -315,7 +321,10 @@ def _declared_shape(node: Operation) -> tuple[int | None, ...] | None:
     if node.type not in ("Assign", "AssignVariableOp") or not node.attrs.get("validate_shape", True):
         return None
     owner = slot_node(node.inputs[0])
-    ints = as_shape(owner.attrs["shape"]).ints if owner is not None else None
+    if owner is not None and owner.stands_for is not None:
+        owner = slot_node(owner.stands_for)
+    known = owner is not None and owner.type != "Placeholder"
+    ints = as_shape(owner.attrs["shape"]).ints if known else None
     return None if node.inputs[1].shape.is_fully_defined() else ints
 
 
@@ -335,6 +344,11 @@ def is_plain_read(node: Operation) -> bool:
 def _writes(node: Operation) -> bool:
     own = rule(node.type)
     return own is not None and bool(own.updates)
+
+
+def _holds_function(node: Operation) -> bool:
+    attrs = node.definition.attrs.values() if node.definition is not None else ()
+    return any(a.type == "func" for a in attrs)
 
 
 def _unfed(node: Operation) -> errors.OpError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Container
 from typing import Any
 
@@ -29,6 +30,11 @@ WAITING = frozenset(
 )
 # Ops that make no copy of a NumPy array.
 MOVES = frozenset(("Identity", "Reshape", "Assign", "AssignVariableOp"))
+# Ops that may wait for functions of a dataset in other threads, which may need that lock too.
+PULLING = frozenset(
+    ("IteratorGetNext", "IteratorGetNextSync", "IteratorGetNextAsOptional")
+    + ("DatasetToSingleElement", "ReduceDataset")
+)
 SMALL = 1 << 16  # elements: what the host may compute on the way to its own steps
 STATIC_FEED_LIMIT = 256  # elements of a feed that may be part of a program's key
 
@@ -92,6 +98,8 @@ def _resized(plan: Plan, steps: list[Step]) -> set[int]:
 
 
 def _has_fixed_shape(owner: Operation) -> bool:
+    if owner.type == "Placeholder":
+        return False  # a variable that a function changes
     own = rule(owner.type)
     if own is None or own.slot is None:
         return True  # the state of a random op
@@ -239,10 +247,14 @@ def cut(plan: Plan) -> list[Segment]:
     return segments
 
 
-def _apart(steps: list[Step]) -> tuple[list[Step], list[Step]]:
+def _apart(steps: list[Step]) -> list[list[Step]]:
     """The steps of a level, those that wait by themselves."""
     waiting = [s for s in steps if s.node.type in WAITING]
-    return [s for s in steps if s.node.type not in WAITING] if waiting else steps, waiting
+    others = [s for s in steps if s.node.type not in WAITING] if waiting else steps
+    if not any(s.writes for s in others):
+        return [others, waiting]
+    groups = itertools.groupby(others, lambda s: s.node.type in PULLING)
+    return [*(list(group) for _, group in groups), waiting]
 
 
 def _levels(plan: Plan) -> list[int]:

@@ -28,6 +28,7 @@ class Store:
         self.host_writes = 0  # how often an interpreted segment left NumPy arrays in cells
         self.functions: Any = None  # how host kernels call functions: runtime/functions.py
         self.iterators: dict[bytes, Any] = {}  # dataset iterators by string handle
+        self.root = self  # of a function's own store: the session's
 
     def cell(self, name: str, node: Operation) -> Cell:
         """The cell of a slot, made on first use with the content that its op starts with."""
@@ -44,9 +45,10 @@ class Store:
         when it is called.
         """
         owner = slot_node(tensor) if tensor.dtype.name == "resource" else None
-        if owner is None or owner.type != "VarHandleOp":
+        if owner is None or owner.type not in ("VarHandleOp", "Placeholder"):
             return value
-        return self.cell(slot_name(owner), owner)
+        cell = self.cell(slot_name(owner), owner)
+        return cell if cell.node.type == "VarHandleOp" else value
 
     def clear(self) -> None:
         """Drop all state; host objects that work in the background are told to end."""
@@ -74,6 +76,8 @@ def slot_node(tensor: Tensor) -> Operation | None:
         node = tensor.op
         own = rule(node.type)
         if own is not None and own.slot is not None:
+            return node
+        if node.type == "Placeholder" and node in getattr(node.graph, "written_nodes", ()):
             return node
         if node.type in MERGES:
             owners = {slot_node(t) for t in node.inputs}
