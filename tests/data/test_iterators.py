@@ -549,7 +549,7 @@ def test_a_step_and_a_function_ahead_of_it_change_one_variable() -> None:
         numbers = [int(session.run(step)[0]) for _ in range(50)]
         assert session.run(total) == 50 + 100 * 50
         assert session.run(last) == str(numbers[-1]).encode()
-    assert all(a < b for a, b in zip(numbers[:-1], numbers[1:], strict=True))
+    assert numbers == sorted(set(numbers))
 
 
 def test_a_function_of_an_imported_graph_changes_its_variable() -> None:

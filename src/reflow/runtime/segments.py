@@ -32,8 +32,8 @@ WAITING = frozenset(
 MOVES = frozenset(("Identity", "Reshape", "Assign", "AssignVariableOp"))
 # Ops that may wait for functions of a dataset in other threads, which may need that lock too.
 PULLING = frozenset(
-    ("IteratorGetNext", "IteratorGetNextSync", "IteratorGetNextAsOptional")
-    + ("DatasetToSingleElement", "ReduceDataset")
+    {"IteratorGetNext", "IteratorGetNextSync", "IteratorGetNextAsOptional"}
+    | {"DatasetToSingleElement", "ReduceDataset"}
 )
 SMALL = 1 << 16  # elements: what the host may compute on the way to its own steps
 STATIC_FEED_LIMIT = 256  # elements of a feed that may be part of a program's key
