@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reflow.base import example_protos
+from reflow.base import example_layouts, example_protos
 
 FEW = 48  # bytes up to which one list of integers is quicker read without NumPy
 
@@ -238,3 +238,71 @@ KINDS = {
     ),
 }
 TYPES = {kind.field: kind.type for kind in KINDS.values()}
+_DTYPES = {"bytes_list": object, "float_list": np.float32, "int64_list": np.int64}
+
+
+# Many at once
+
+
+def columns(
+    serialized: Sequence[bytes], wanted: Sequence[tuple[str, Kind]], layouts: example_layouts.Layouts
+) -> list[Column] | None:
+    """The values of some features of Examples that are laid out alike; None when they are not, or when a
+    feature is of another kind or malformed: then `features_of` and `read` say what is wrong.
+    """
+    groups = layouts.alike(serialized)
+    if groups is None:
+        return None
+    found = []
+    for key, kind in wanted:
+        name = key.encode("utf-8", "surrogateescape")
+        parts = [_part(rows, rows.places.get(name), kind) for rows in groups]
+        column = _joined(groups, parts, len(serialized), kind)
+        if column is None:
+            return None
+        found.append(column)
+    return found
+
+
+Part = tuple[np.ndarray, np.ndarray] | None  # of some examples, all values and how many each has
+
+
+def _part(rows: Any, place: Any, kind: Kind) -> Part:
+    """The values of a feature in examples of one layout; None when it is not there or not as it should be."""
+    if place is None or place.kind != kind.field:
+        return None
+    count = len(rows.strings)
+    if kind.field == "bytes_list":
+        return example_layouts.texts(rows, place.ranges).reshape(-1), np.full(count, len(place.ranges))
+    start, end = place.ranges[0] if place.ranges else (0, 0)
+    block = rows.bytes[:, start:end]
+    if kind.field == "int64_list":
+        return _integers_in(block)
+    if (end - start) % 4:
+        return None
+    values = block.copy().view("<f4") if end > start else np.empty((count, 0), "<f4")
+    return values.reshape(-1), np.full(count, values.shape[1])
+
+
+def _integers_in(block: np.ndarray) -> Part:
+    """The integers in a matrix of bytes, each row a packed block."""
+    count, width = block.shape
+    last = block < 128
+    if not width or not last[:, -1].all():
+        return None if width else (np.empty(0, np.int64), np.zeros(count, np.int64))
+    values = _varints(block.reshape(-1), last.reshape(-1))
+    return None if isinstance(values, int) else (values, last.sum(axis=1))
+
+
+def _joined(groups: list[Any], parts: list[Part], count: int, kind: Kind) -> Column | None:
+    """One column of the parts that groups of examples have; None when they do not fit together."""
+    if len(parts) == 1 and parts[0] is not None:
+        return Column(*parts[0], [])
+    sizes = {int(size) for part in parts if part is not None for size in (part[1].min(), part[1].max())}
+    if None in parts or len(sizes) > 1:
+        return None
+    (size,) = sizes
+    values = np.empty((count, size), _DTYPES[kind.field])
+    for rows, part in zip(groups, parts, strict=True):
+        values[rows.numbers] = part[0].reshape(-1, size)  # type: ignore[index]
+    return Column(values.reshape(-1), np.full(count, size), [])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from reflow.base import dtypes, examples
+from reflow.base.example_layouts import Layouts
 from reflow.base.examples import Column
 from reflow.base.shape import TensorShape
 from reflow.graph.checks import fail
@@ -272,21 +273,35 @@ def parse_example(
 ) -> tuple[Any, ...]:
     strings, labels = batch_of(serialized, names)
     keys, defaults = texts(rest[: Nsparse + Ndense]), rest[Nsparse + Ndense :]
-    maps = parsed(strings, labels, BATCH)
+    layouts = ctx.node.graph.runtime.setdefault(f"example layouts of {ctx.node.name}", Layouts())
+    read = _reader(strings, labels, keys, [*sparse_types, *Tdense], layouts)
     triples = [
-        sparse(Feature(key, dtype.name, labels, BATCH).read(examples.look_up(maps, key), sparse=True))
+        sparse(read(Feature(key, dtype.name, labels, BATCH), True))
         for key, dtype in zip(keys, sparse_types, strict=False)
     ]
     rows = []
     for i, (key, dtype, shape) in enumerate(zip(keys[Nsparse:], Tdense, dense_shapes, strict=True)):
         feature = Feature(key, dtype.name, labels, BATCH, shape.ints or ())
         check_default(defaults[i], feature.shape, i)
-        column = feature.read(examples.look_up(maps, key))
+        column = read(feature, False)
         fixed = not feature.shape or feature.shape[0] is not None
         rows.append(
             dense(feature, column, defaults[i]) if fixed else padded(feature, column, defaults[i].item())
         )
     return (*transposed(triples), *rows)
+
+
+def _reader(
+    strings: list[bytes], labels: list[str], keys: list[str], types: list[dtypes.DType], layouts: Layouts
+) -> Callable[[Feature, bool], Column]:
+    """A function that reads a feature (the values of a sparse one?) of a batch, in the quickest way."""
+    wanted = [(key, examples.KINDS[dtype.name]) for key, dtype in zip(keys, types, strict=True)]
+    columns = examples.columns(strings, wanted, layouts)
+    if columns is not None:
+        known = {(key, kind.type): column for (key, kind), column in zip(wanted, columns, strict=True)}
+        return lambda feature, sparse: known[feature.key, examples.KINDS[feature.dtype].type]
+    maps = parsed(strings, labels, BATCH)
+    return lambda feature, sparse: feature.read(examples.look_up(maps, feature.key), sparse=sparse)
 
 
 def transposed(triples: Sequence[tuple[Any, Any, Any]]) -> list[Any]:
