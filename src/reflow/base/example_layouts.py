@@ -1,9 +1,9 @@
 """Features of many serialized Examples at once, where these are laid out alike.
 
-Examples that one program wrote mostly differ in the bytes of their values only: names, tags and lengths stand
-at the same places. Such strings of one length are looked at as the rows of a matrix. The first row says where
-everything is, one comparison tells whether that holds for all of them, and each feature is a range of columns.
-What is laid out otherwise is left to protobuf (`base/examples.py`).
+Examples that one program wrote mostly differ in the bytes of their values only: names, tags and lengths
+stand at the same places. Such strings of one length are looked at as the rows of a matrix. The first row
+says where everything is, one comparison tells whether that holds for all of them, and each feature is a
+range of columns. What is laid out otherwise is left to protobuf (`base/examples.py`).
 """
 
 from __future__ import annotations

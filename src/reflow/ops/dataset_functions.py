@@ -36,7 +36,16 @@ class Body:
         declared = len(self._body.inputs) - len(captures)
         self._vectorized = functions.vectorized(self._body, declared) if fixed else None
         self.stacks = self._vectorized is not None
-        self.slow = functions.is_slow(self._body)
+
+    @property
+    def slow(self) -> bool:
+        """Whether calls in several threads may take less time than one after the other."""
+        return self._store.functions.is_slow(self._body)  # type: ignore[no-any-return]
+
+    @property
+    def makes_slow(self) -> bool:
+        """Whether that holds for the functions in the datasets that it makes."""
+        return self._store.functions.makes_slow(self._body)  # type: ignore[no-any-return]
 
     @property
     def makes(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from reflow.base import errors
 from reflow.base.pipeline import batching, buffering, mapping, rewriting, shaping, shuffling
 from reflow.base.pipeline.core import Dataset
+from reflow.base.pipeline.interleaving import ParallelInterleave
 from reflow.graph.registry import register
 from reflow.ops.dataset_cache import cache_files
 from reflow.ops.dataset_functions import Body, given_seeds, register_dataset, stream, text, texts
@@ -22,6 +23,10 @@ def is_uniform(node: Any) -> bool:
 
 def _count(value: Any) -> int:
     return int(np.asarray(value))
+
+
+def _invalid(message: str) -> errors.OpError:
+    return errors.InvalidArgumentError(None, None, message)
 
 
 def _repeat(ctx: Any, source: Dataset, count: Any) -> Dataset:
@@ -58,8 +63,10 @@ def _shuffle(
 def _shuffle_and_repeat(
     ctx: Any, source: Dataset, buffer_size: Any, seed: Any, seed2: Any, count: Any
 ) -> Dataset:
-    seeds = given_seeds(seed, seed2)
-    return shuffling.Shuffle(source, _count(buffer_size), seeds, stream, False, _count(count))
+    seeds, times = given_seeds(seed, seed2), _count(count)
+    if times <= 0 and times != -1:
+        raise _invalid("count must be greater than zero or equal to -1.")
+    return shuffling.Shuffle(source, _count(buffer_size), seeds, stream, False, times)
 
 
 def _batch(ctx: Any, source: Dataset, batch_size: Any, drop_remainder: Any = False) -> Dataset:
@@ -151,7 +158,7 @@ def _threads(wanted: Any) -> int:
     if count == -1:
         return os.cpu_count() or 1
     if count < 1:
-        raise errors.InvalidArgumentError(None, None, "num_parallel_calls must be greater than zero.")
+        raise _invalid("num_parallel_calls must be greater than zero.")
     return count
 
 
@@ -163,6 +170,8 @@ def _parallel_map(ctx: Any, source: Dataset, *rest: Any, f: Any, preserve_cardin
 
 def _map_and_batch(ctx: Any, source: Dataset, *rest: Any, f: Any, preserve_cardinality: bool) -> Dataset:
     *captures, batch_size, calls, drop = rest
+    if _count(batch_size) <= 0:
+        raise _invalid("batch_size must be greater than zero.")
     function = Body(ctx, f, tuple(captures), 1)
     mapped = mapping.Map(source, function, _threads(calls), preserve_cardinality)
     return batching.Batch(mapped, _count(batch_size), bool(drop))
@@ -193,13 +202,23 @@ def _interleave(ctx: Any, source: Dataset, *rest: Any, f: Any) -> Dataset:
 
 def _parallel_interleave_v2(ctx: Any, source: Dataset, *rest: Any, f: Any) -> Dataset:
     *captures, cycle, block, calls = rest
-    _threads(calls)
-    return mapping.Interleave(source, Body(ctx, f, tuple(captures), 1), _cycle(cycle), _count(block))
+    function, together = Body(ctx, f, tuple(captures), 1), _cycle(cycle)
+    threads = _threads(calls)
+    if _count(calls) > together:
+        raise _invalid("num_parallel_calls must less than or equal to cycle_length.")
+    made_ahead = 2 * _count(block)
+    return ParallelInterleave(source, function, together, _count(block), threads, made_ahead, 0)
 
 
 def _parallel_interleave(ctx: Any, source: Dataset, *rest: Any, f: Any) -> Dataset:
-    *captures, cycle, block, _sloppy, _outputs, _inputs = rest
-    return mapping.Interleave(source, Body(ctx, f, tuple(captures), 1), _cycle(cycle), _count(block))
+    *captures, cycle, block, sloppy, outputs, inputs = rest
+    function, together = Body(ctx, f, tuple(captures), 1), _count(cycle)
+    if _count(outputs) <= 0:
+        raise _invalid(f"`buffer_output_elements` must be > 0, it is {_count(outputs)}")
+    if _count(inputs) < 0:
+        raise _invalid(f"`prefetch_input_elements` must be >= 0, it is {_count(inputs)}")
+    sizes = _count(block), together + _count(inputs), _count(outputs), _count(inputs)
+    return ParallelInterleave(source, function, together, *sizes, sloppy=bool(sloppy))
 
 
 def _scan(ctx: Any, source: Dataset, *rest: Any, f: Any, Tstate: list[Any]) -> Dataset:

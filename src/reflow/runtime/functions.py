@@ -42,6 +42,7 @@ SLOW = frozenset(
         "ResizeBilinear",
     )
 )
+MUCH = 300_000  # nanoseconds: NumPy and XLA let other threads go on meanwhile
 
 
 class Functions:
@@ -64,7 +65,22 @@ class Functions:
 
     def is_slow(self, body: FuncGraph) -> bool:
         """Whether calls in several threads may take less time than one after the other."""
-        return any(op.type in SLOW for op in body.get_operations())
+        if any(op.type in SLOW for op in body.get_operations()):
+            return True
+        return Estimate(executable_of(body).plan, 1).interpret >= MUCH
+
+    def makes_slow(self, body: FuncGraph) -> bool:
+        """Whether some function that a body's nodes hold, or the functions in there, is slow in that way."""
+        found, todo = {body}, [body]
+        while todo:
+            outer = todo.pop()
+            held = {self.body(outer, f) for op in outer.get_operations() for f in _functions_of(op)}
+            for inner in held - found:
+                if self.is_slow(inner):
+                    return True
+                found.add(inner)
+                todo.append(inner)
+        return False
 
     def vectorized(self, body: FuncGraph, batched: int) -> Vectorized | None:
         """The function of stacked arguments, the first `batched` of them; None when there is none."""
@@ -72,6 +88,12 @@ class Functions:
         if batched not in plans:
             plans[batched] = Vectorized.of(body, executable_of(body).plan, batched)
         return plans[batched]  # type: ignore[no-any-return]
+
+
+def _functions_of(op: Any) -> list[Any]:
+    """What an operation's attributes have as functions."""
+    attrs = op.definition.attrs.values() if op.definition is not None else ()
+    return [op.attrs[a.name] for a in attrs if a.type == "func" and a.name in op.attrs]
 
 
 def executable_of(body: FuncGraph) -> Executable:

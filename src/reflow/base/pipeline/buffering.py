@@ -35,29 +35,41 @@ class Prefetch(Unary):
     def __init__(self, source: Dataset, count: int) -> None:
         super().__init__(source)
         if count < -1:
-            raise errors.InvalidArgumentError(None, None, f"buffer_size must be >= 0 or -1, it is {count}")
+            message = f"buffer_size must be >= 0 or set buffer_size to be -1 for auto-tuning, it is {count}"
+            raise errors.InvalidArgumentError(None, None, message)
         self.count = AUTOMATIC if count == -1 else count
 
     def cursor(self, place: Place) -> Cursor:
         source = self.source.cursor(place.inside("Prefetch"))
         if self.stacks or self.count == 0:
             return source
-        return _PrefetchCursor(_Ahead(source, self.count, place.run.closed))
+        return AheadCursor(Ahead(source, self.count, place.run.closed))
 
     def length(self) -> int | None:
         return self.source.length()
 
 
-class _Ahead:
-    """What the thread of a prefetch and its reader share. The thread knows nothing else, so that a reader
-    that is dropped takes the thread with it."""
+class Ahead:
+    """What a thread that makes up to `count` elements ahead and its reader share. The thread knows nothing
+    else, so that a reader that is dropped takes the thread with it.
 
-    def __init__(self, source: Cursor, count: int, closed: threading.Event) -> None:
+    Several may share `changed`, which tells of all that happens, and `limit`, how many may work at a time.
+    """
+
+    def __init__(
+        self,
+        source: Cursor,
+        count: int,
+        closed: threading.Event,
+        changed: threading.Condition | None = None,
+        limit: threading.Semaphore | None = None,
+    ) -> None:
         self.source = source
+        self.limit = limit
         self.count = count
         self.closed = closed
         self.ready: deque[tuple[Element | None, BaseException | None]] = deque()
-        self.changed = threading.Condition()
+        self.changed = changed or threading.Condition()
         self.dropped = False
 
     def wanted(self) -> bool:
@@ -65,16 +77,26 @@ class _Ahead:
 
     def work(self) -> None:
         while self._wait_for_room():
-            item: tuple[Element | None, BaseException | None]
-            try:
-                item = (next(self.source), None)
-            except BaseException as error:
-                item = (None, error)
+            element, error = self._one()
             with self.changed:
-                self.ready.append(item)
+                self.ready.append((element, error))
                 self.changed.notify_all()
-            if isinstance(item[1], StopIteration):
+            if isinstance(error, StopIteration):
                 return
+
+    def _one(self) -> tuple[Element | None, BaseException | None]:
+        """The next element or error."""
+        try:
+            if self.limit is None:
+                return next(self.source), None
+            with self.limit:
+                return next(self.source), None
+        except BaseException as error:
+            return None, error
+
+    def start(self) -> None:
+        """Begin the work."""
+        threading.Thread(target=self.work, name="reflow-prefetch", daemon=True).start()
 
     def _wait_for_room(self) -> bool:
         with self.changed:
@@ -88,19 +110,30 @@ class _Ahead:
             self.changed.notify_all()
 
 
-class _PrefetchCursor(Cursor):
-    def __init__(self, ahead: _Ahead) -> None:
+class AheadCursor(Cursor):
+    """The reader of elements that are made ahead; the work begins when the first is asked for."""
+
+    def __init__(self, ahead: Ahead) -> None:
         self._ahead = ahead
-        self._thread: threading.Thread | None = None
+        self._started = False
         self._ended = False
+
+    def start(self) -> None:
+        """Begin the work."""
+        if not self._started:
+            self._started = True
+            self._ahead.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next element, or the end, is there."""
+        return bool(self._ahead.ready)
 
     def __next__(self) -> Element:
         if self._ended:
             raise StopIteration
         ahead = self._ahead
-        if self._thread is None:
-            self._thread = threading.Thread(target=ahead.work, name="reflow-prefetch", daemon=True)
-            self._thread.start()
+        self.start()
         with ahead.changed:
             while not ahead.ready:
                 if ahead.closed.is_set():

@@ -12,12 +12,16 @@ one by one.
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+
+from reflow.base import errors
 
 Element = list[Any]
 Block = list[np.ndarray]
@@ -34,7 +38,7 @@ class Run:
         self.states: dict[Any, Any] = {}
         self.lock = threading.RLock()
         self.closed = threading.Event()
-        self._pools: list[ThreadPoolExecutor] = []
+        self._workers: weakref.WeakSet[Workers] = weakref.WeakSet()
 
     def state(self, key: Any, make: Callable[[], Any]) -> Any:
         """The state kept under `key`, made on first use."""
@@ -43,23 +47,103 @@ class Run:
                 self.states[key] = make()
             return self.states[key]
 
-    def pool(self, threads: int) -> ThreadPoolExecutor:
-        """Threads to call functions in."""
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="reflow-map")
+    def workers(self, threads: int) -> Workers:
+        """Threads to call functions in, until they or the run are dropped."""
+        workers = Workers(threads)
         with self.lock:
-            self._pools.append(pool)
-        return pool
+            self._workers.add(workers)
+        return workers
 
     def close(self) -> None:
         """End background work; what a thread is doing at this moment it does to the end."""
         self.closed.set()
-        with self.lock:
-            pools, self._pools = self._pools, []
-        for pool in pools:
-            pool.shutdown(wait=False, cancel_futures=True)
+        for workers in list(self._workers):
+            workers.close()
 
     def __del__(self) -> None:
         self.close()
+
+
+class Task:
+    """A call that a worker makes."""
+
+    __slots__ = ("_call", "_done", "_error", "_value")
+
+    def __init__(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self._call: tuple[Callable[..., Any], tuple[Any, ...]] | None = (call, arguments)
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Make the call, and keep what comes of it."""
+        made, self._call = self._call, None
+        if made is not None:
+            try:
+                self._value = made[0](*made[1])
+            except BaseException as error:
+                self._error = error
+        self._done.release()
+
+    def cancel(self) -> None:
+        """In place of the call: who waits for it gets a CancelledError."""
+        self._call = None
+        self._error = errors.CancelledError(None, None, "The iterator was closed")
+        self._done.release()
+
+    def result(self) -> Any:
+        """What the call returned or raised, when it has."""
+        self._done.acquire()
+        self._done.release()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class Workers:
+    """Threads that make calls, in the order in which these are handed in.
+
+    The threads know of the calls only, so that they end when nobody needs the workers any more, and the
+    process ends without them.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._left = count
+        self._count = count
+        self._closed = False
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> Task:
+        """Have a call made."""
+        task = Task(call, arguments)
+        self._tasks.put(task)
+        if self._left:
+            self._left -= 1
+            threading.Thread(target=_work, args=(self._tasks,), name="reflow-map", daemon=True).start()
+        if self._closed:
+            self.close()
+        return task
+
+    def close(self) -> None:
+        """End the threads; calls that have not begun are cancelled."""
+        self._closed = True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                task = self._tasks.get_nowait()
+                if task is not None:
+                    task.cancel()
+        for _ in range(self._count):
+            self._tasks.put(None)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _work(tasks: queue.SimpleQueue[Task | None]) -> None:
+    while (task := tasks.get()) is not None:
+        task.run()
+        del task  # while it waits for the next one, it keeps nothing
 
 
 class Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from reflow.base.pipeline.core import (
     Element,
     FromIterator,
     Place,
+    Workers,
     rows,
     stacked,
 )
@@ -33,10 +35,19 @@ class Bound(Protocol):
 
 
 class Function(Protocol):
-    """A function of elements. `stacks`: it can be applied to whole blocks. `slow`: threads may pay."""
+    """A function of elements.
+
+    `stacks`: it can be applied to whole blocks. `slow`: calls in several threads may pay. `makes_slow`: that
+    holds for the elements of the datasets that it makes.
+    """
 
     stacks: bool
-    slow: bool
+
+    @property
+    def slow(self) -> bool: ...
+
+    @property
+    def makes_slow(self) -> bool: ...
 
     def bind(self, place: Place) -> Bound: ...
 
@@ -56,7 +67,7 @@ class Map(Unary):
         inner = place.inside("Map")
         source, call = self.source.cursor(inner), self.function.bind(inner)
         if self.threads > 1 and self.function.slow:
-            return _ThreadedMap(source, call, self.threads, self.keeps, place.run.pool(self.threads))
+            return _ThreadedMap(source, call, self.threads, self.keeps, place.run.workers(self.threads))
         return _MapCursor(source, call, self.keeps)
 
     def length(self) -> int | None:
@@ -119,18 +130,18 @@ class _MapCursor(Cursor):
 
 
 class _ThreadedMap(Cursor):
-    """Calls for the next elements run in the threads of a pool; results come in order."""
+    """Calls for the next elements are made by workers; results come in order."""
 
-    def __init__(self, source: Cursor, call: Bound, ahead: int, keeps: bool, pool: Any) -> None:
+    def __init__(self, source: Cursor, call: Bound, ahead: int, keeps: bool, workers: Workers) -> None:
         self._source, self._call, self._keeps = source, call, keeps
-        self._ahead, self._pool = ahead, pool
+        self._ahead, self._workers = ahead, workers
         self._running: deque[Any] = deque()
         self._end: BaseException | None = None
 
     def __next__(self) -> Element:
         while self._end is None and len(self._running) < self._ahead:
             try:
-                self._running.append(self._pool.submit(self._call, next(self._source)))
+                self._running.append(self._workers.submit(self._call, next(self._source)))
             except StopIteration as end:
                 self._end = end
             except Exception as error:
@@ -272,14 +283,17 @@ class Interleave(Unary):
         super().__init__(source)
         for name, value in (("cycle_length", cycle), ("block_length", block)):
             if value < 1:
-                raise errors.InvalidArgumentError(None, None, f"`{name}` must be > 0, it is {value}")
+                message = f"{name} must be greater than zero, it is {value}."
+                raise errors.InvalidArgumentError(None, None, message)
         self.function, self.cycle, self.block = function, cycle, block
 
     def cursor(self, place: Place) -> Cursor:
-        return _InterleaveCursor(self, place.inside("Interleave"))
+        return InterleaveCursor(self, place.inside("Interleave"))
 
 
-class _InterleaveCursor(Cursor):
+class InterleaveCursor(Cursor):
+    """A pass over interleaved datasets: which are open, whose turn it is, and how often it has given."""
+
     def __init__(self, dataset: Interleave, place: Place) -> None:
         self._source = dataset.source.cursor(place)
         self._call = dataset.function.bind(place)
@@ -292,7 +306,7 @@ class _InterleaveCursor(Cursor):
         self._more = True
 
     def __next__(self) -> Element:
-        while self._more or any(c is not None for c in self._open):
+        while self._left():
             current = self._open[self._at]
             if current is None:
                 self._start()
@@ -303,11 +317,19 @@ class _InterleaveCursor(Cursor):
                 self._open[self._at] = None
                 self._advance()
                 continue
-            self._taken += 1
-            if self._taken == self._block:
-                self._advance()
+            self._count()
             return element
         raise StopIteration
+
+    def _left(self) -> bool:
+        """Whether anything may come."""
+        return self._more or any(c is not None for c in self._open)
+
+    def _count(self) -> None:
+        """Note that the current dataset gave an element."""
+        self._taken += 1
+        if self._taken == self._block:
+            self._advance()
 
     def _advance(self) -> None:
         self._taken = 0
@@ -318,14 +340,18 @@ class _InterleaveCursor(Cursor):
         if not self._more:
             self._advance()
             return
+        with contextlib.suppress(StopIteration):
+            self._open[self._at] = self._next_dataset()
+
+    def _next_dataset(self) -> Cursor:
+        """A pass over the next dataset. StopIteration when there is none."""
         try:
             element = next(self._source)
         except StopIteration:
             self._more = False
-            return
-        dataset = dataset_of(self._call(element))
-        self._open[self._at] = dataset.cursor(self._place.inside(self._opened))
-        self._opened += 1
+            raise
+        number, self._opened = self._opened, self._opened + 1
+        return dataset_of(self._call(element)).cursor(self._place.inside(number))
 
 
 class Scan(Unary):
