@@ -46,7 +46,7 @@ class Rows(NamedTuple):
 
     numbers: np.ndarray | None  # which of the batch they are; None for all
     strings: Sequence[bytes]
-    bytes: np.ndarray  # of shape [examples, length]
+    matrix: np.ndarray  # of shape [examples, length]
     places: dict[bytes, Place]
 
 

@@ -275,7 +275,7 @@ def _part(rows: Any, place: Any, kind: Kind) -> Part:
     if kind.field == "bytes_list":
         return example_layouts.texts(rows, place.ranges).reshape(-1), np.full(count, len(place.ranges))
     start, end = place.ranges[0] if place.ranges else (0, 0)
-    block = rows.bytes[:, start:end]
+    block = rows.matrix[:, start:end]
     if kind.field == "int64_list":
         return _integers_in(block)
     if (end - start) % 4:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.base import errors
 from reflow.base.pipeline.core import Block, Dataset, Element, Place, size
 from reflow.graph import shapes
 from reflow.graph.registry import register
@@ -26,12 +27,13 @@ class Body:
 
     def __init__(self, ctx: Any, function: Any, captures: tuple[Any, ...], first: int) -> None:
         """`first` is the number of the node's input that is the first captured value."""
-        self._store = ctx.store
-        functions = self._store.functions
+        store = ctx.store
+        self._store = store.root  # weak: a thread that works ahead must not keep a session alive
+        self._functions = functions = store.functions
         self._body = functions.body(ctx.node.graph, function)
         tensors = ctx.node.inputs[first : first + len(captures)]
         pairs = zip(tensors, captures, strict=True)
-        self._captures = [self._store.captured(tensor, value) for tensor, value in pairs]
+        self._captures = [store.captured(tensor, value) for tensor, value in pairs]
         fixed = not any(t.dtype.name == "resource" for t in tensors)
         declared = len(self._body.inputs) - len(captures)
         self._vectorized = functions.vectorized(self._body, declared) if fixed else None
@@ -40,12 +42,12 @@ class Body:
     @property
     def slow(self) -> bool:
         """Whether calls in several threads may take less time than one after the other."""
-        return self._store.functions.is_slow(self._body)  # type: ignore[no-any-return]
+        return self._functions.is_slow(self._body)  # type: ignore[no-any-return]
 
     @property
     def makes_slow(self) -> bool:
         """Whether that holds for the functions in the datasets that it makes."""
-        return self._store.functions.makes_slow(self._body)  # type: ignore[no-any-return]
+        return self._functions.makes_slow(self._body)  # type: ignore[no-any-return]
 
     @property
     def makes(self) -> str:
@@ -57,8 +59,11 @@ class Body:
 
     def bind(self, place: Place) -> BoundBody:
         """The function with the state that it has in one run of a pipeline."""
-        make = self._store.functions.instance
-        instance = place.run.state(self._body, lambda: make(self._body, self._store, self._captures))
+        store = self._store()
+        if store is None:
+            raise errors.CancelledError(None, None, "The session of the iterator is gone")
+        make = self._functions.instance
+        instance = place.run.state(self._body, lambda: make(self._body, store, self._captures))
         return BoundBody(instance, self._captures, self._vectorized)
 
 

@@ -171,7 +171,9 @@ class Instance:
             try:
                 return self._run([self._content(a) if a.__class__ is Cell else a for a in arguments])
             finally:
-                self._store.root.host_writes += 1
+                root = self._store.root()
+                if root is not None:
+                    root.host_writes += 1
 
     def _interpret(self, arguments: list[Any]) -> list[Any]:
         plan = self._plan

@@ -324,7 +324,7 @@ def _declared_shape(node: Operation) -> tuple[int | None, ...] | None:
     if owner is not None and owner.stands_for is not None:
         owner = slot_node(owner.stands_for)
     known = owner is not None and owner.type != "Placeholder"
-    ints = as_shape(owner.attrs["shape"]).ints if known else None
+    ints = as_shape(owner.attrs["shape"]).ints if owner is not None and known else None
     return None if node.inputs[1].shape.is_fully_defined() else ints
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from reflow.graph.branches import MERGES
@@ -27,8 +28,9 @@ class Store:
         self.cells: dict[str, Cell] = {}
         self.host_writes = 0  # how often an interpreted segment left NumPy arrays in cells
         self.functions: Any = None  # how host kernels call functions: runtime/functions.py
-        self.iterators: dict[bytes, Any] = {}  # dataset iterators by string handle
-        self.root = self  # of a function's own store: the session's
+        # Dataset iterators by string handle. A thread of theirs must not keep them alive.
+        self.iterators: weakref.WeakValueDictionary[bytes, Any] = weakref.WeakValueDictionary()
+        self.root: Any = weakref.ref(self)  # of a function's own store: the session's
 
     def cell(self, name: str, node: Operation) -> Cell:
         """The cell of a slot, made on first use with the content that its op starts with."""

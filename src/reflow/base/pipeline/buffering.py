@@ -43,7 +43,7 @@ class Prefetch(Unary):
         source = self.source.cursor(place.inside("Prefetch"))
         if self.stacks or self.count == 0:
             return source
-        return AheadCursor(Ahead(source, self.count, place.run.closed))
+        return AheadCursor(Ahead(source, self.count, place.run.closed), place.run)
 
     def length(self) -> int | None:
         return self.source.length()
@@ -94,10 +94,6 @@ class Ahead:
         except BaseException as error:
             return None, error
 
-    def start(self) -> None:
-        """Begin the work."""
-        threading.Thread(target=self.work, name="reflow-prefetch", daemon=True).start()
-
     def _wait_for_room(self) -> bool:
         with self.changed:
             while self.wanted() and len(self.ready) >= self.count:
@@ -113,8 +109,9 @@ class Ahead:
 class AheadCursor(Cursor):
     """The reader of elements that are made ahead; the work begins when the first is asked for."""
 
-    def __init__(self, ahead: Ahead) -> None:
+    def __init__(self, ahead: Ahead, run: Run) -> None:
         self._ahead = ahead
+        self._run = run
         self._started = False
         self._ended = False
 
@@ -122,7 +119,7 @@ class AheadCursor(Cursor):
         """Begin the work."""
         if not self._started:
             self._started = True
-            self._ahead.start()
+            self._run.start(self._ahead.work, name="reflow-prefetch")
 
     @property
     def ready(self) -> bool:
@@ -317,6 +314,9 @@ class Iteration:
         run, self._run, self._cursor, self._dataset = self._run, None, None, None
         if run is not None:
             run.close()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _skip(cursor: Cursor, count: int) -> None:

@@ -12,9 +12,12 @@ one by one.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import queue
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -22,6 +25,8 @@ from typing import Any
 import numpy as np
 
 from reflow.base import errors
+
+LAST_WAIT = 2.0  # seconds that the end of the process waits for threads
 
 Element = list[Any]
 Block = list[np.ndarray]
@@ -49,10 +54,15 @@ class Run:
 
     def workers(self, threads: int) -> Workers:
         """Threads to call functions in, until they or the run are dropped."""
-        workers = Workers(threads)
+        workers = Workers(threads, self.start)
         with self.lock:
             self._workers.add(workers)
         return workers
+
+    def start(self, work: Callable[..., None], *arguments: Any, name: str) -> None:
+        """Start a thread, which must end soon after `closed` is set. It must not hold the run itself."""
+        _end_before_the_process()
+        Background(work, arguments, name, weakref.ref(self)).start()
 
     def close(self) -> None:
         """End background work; what a thread is doing at this moment it does to the end."""
@@ -62,6 +72,31 @@ class Run:
 
     def __del__(self) -> None:
         self.close()
+
+
+class Background(threading.Thread):
+    """A thread that works for a run."""
+
+    def __init__(self, work: Callable[..., None], arguments: Any, name: str, run: weakref.ref[Run]) -> None:
+        super().__init__(target=work, args=arguments, name=name, daemon=True)
+        self.owner = run
+
+
+@functools.cache
+def _end_before_the_process() -> None:
+    """Let all threads end before the interpreter does: one that comes back from XLA later would abort it."""
+    atexit.register(_end_all)
+
+
+def _end_all() -> None:
+    working = [thread for thread in threading.enumerate() if isinstance(thread, Background)]
+    for thread in working:
+        owner = thread.owner()
+        if owner is not None:
+            owner.close()
+    end = time.monotonic() + LAST_WAIT
+    for thread in working:
+        thread.join(max(end - time.monotonic(), 0.0))
 
 
 class Task:
@@ -108,7 +143,9 @@ class Workers:
     process ends without them.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, start: Callable[..., None]) -> None:
+        """`start(work, *arguments, name=...)` starts a thread."""
+        self._start = start
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._left = count
         self._count = count
@@ -120,7 +157,7 @@ class Workers:
         self._tasks.put(task)
         if self._left:
             self._left -= 1
-            threading.Thread(target=_work, args=(self._tasks,), name="reflow-map", daemon=True).start()
+            self._start(_work, self._tasks, name="reflow-map")
         if self._closed:
             self.close()
         return task

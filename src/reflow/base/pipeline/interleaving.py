@@ -57,7 +57,7 @@ class _ParallelCursor(InterleaveCursor):
         wanted = sum(c is None for c in self._open) + self._ahead
         while self._more and len(self._staged) < wanted:
             try:
-                cursor = AheadCursor(self._made_ahead(self._next_dataset()))
+                cursor = AheadCursor(self._made_ahead(self._next_dataset()), self._place.run)
             except StopIteration:
                 return
             except Exception as error:  # it comes when it is the dataset's turn
