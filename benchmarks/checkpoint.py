@@ -2,8 +2,8 @@
 
 The others are measured against a plain copy of the bytes, flushed to the disk as Reflow's saves are.
 TensorFlow (`--tensorflow PYTHON`) does not flush: its saves are timed as they are, and with a flush.
-`safetensors` and `np.savez` are timed where they are installed. Every way has a process of its own; they take
-turns, and medians are reported.
+`safetensors` is timed where it is installed, or in another interpreter (`--safetensors PYTHON`). Every way
+has a process of its own; they take turns, and medians are reported.
 """
 
 import argparse
@@ -151,6 +151,7 @@ class Worker:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tensorflow", metavar="PYTHON", help="an interpreter that has TensorFlow")
+    parser.add_argument("--safetensors", metavar="PYTHON", help="an interpreter that has safetensors")
     parser.add_argument("--megabytes", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
@@ -160,7 +161,8 @@ def main():
     options = parser.parse_args()
     if options.serve:
         return serve(options.serve, options.megabytes)
-    names = dict.fromkeys(("copy", "reflow", "npz", "safetensors"), sys.executable)
+    names = dict.fromkeys(("copy", "reflow", "npz"), sys.executable)
+    names["safetensors"] = options.safetensors or sys.executable
     if options.tensorflow:
         names |= dict.fromkeys(("tensorflow", "tensorflow+flush"), options.tensorflow)
     workers = [w for w in (Worker(n, p, options.megabytes) for n, p in names.items()) if w.ready]

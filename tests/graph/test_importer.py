@@ -150,15 +150,51 @@ def test_defaults_are_filled_in():
         )
 
 
-def test_large_repeated_constants_take_no_memory():
+def _filled(size, values):
+    """A graph with a constant of `size` numbers of which the message has the first ones."""
     message = protos.GraphDef()
     constant = message.node.add(name="a", op="Const")
     constant.attr["dtype"].type = 1
     constant.attr["value"].tensor.dtype = 1
-    constant.attr["value"].tensor.tensor_shape.dim.add(size=1 << 40)
-    constant.attr["value"].tensor.float_val.append(7)
+    constant.attr["value"].tensor.tensor_shape.dim.add(size=size)
+    constant.attr["value"].tensor.float_val.extend(values)
+    return message
+
+
+def test_large_repeated_constants_take_no_memory():
+    (a,) = tf.import_graph_def(_filled(1 << 40, [7]), return_elements=["a:0"])
+    assert a.shape.as_list() == [1 << 40] and np.asarray(a.op.attrs["value"])[12345] == 7
+    with tf.Session() as sess:
+        assert sess.run(a[1 << 30 : (1 << 30) + 2]).tolist() == [7, 7]
+
+
+def test_large_constants_that_go_on_are_made_when_they_are_run():
+    message = _filled(100_000, [1, 2, 3])
+    (a,) = tf.import_graph_def(message, name="", return_elements=["a:0"])
+    assert a.graph.as_graph_def().node[0].attr["value"] == message.node[0].attr["value"]
+    assert list(a.op.get_attr("value").float_val) == [1, 2, 3]
+    with tf.Session() as sess:
+        assert sess.run(a)[[0, 1, 2, 99_999]].tolist() == [1, 2, 3, 3]
+        assert sess.run(tf.reduce_sum(a)) == 3 * 100_000 - 3
+
+
+def test_a_constant_that_memory_cannot_hold():
+    (a,) = tf.import_graph_def(_filled(1 << 50, [1, 2]), return_elements=["a:0"])
+    assert tf.contrib.util.constant_value(a) is None
+    with (
+        tf.Session() as sess,
+        pytest.raises(tf.errors.ResourceExhaustedError, match="no memory .*'import/a'"),
+    ):
+        sess.run(a)
+
+
+def test_a_false_tensor_in_an_attribute_of_no_signature():
+    message = _filled(2, [1, 2])
+    extra = message.node[0].attr["_extra"].tensor
+    extra.dtype = 1
+    extra.tensor_shape.dim.add(size=1 << 60)
     (a,) = tf.import_graph_def(message, return_elements=["a:0"])
-    assert a.shape.as_list() == [1 << 40] and a.op.attrs["value"][12345] == 7
+    assert a.op.node_def.attr["_extra"].tensor == extra
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,8 @@ class BundleReader(Checkpoint):
         covered = sum(math.prod(b - a for a, b in common) for _, _, common in pieces)
         if covered < count:
             self._damaged(f"the slices of {name} hold {covered} of the {count} elements wanted")
+        if count > sum(self._shard(i)[1] for i in {one.shard_id for one, _, _ in pieces}):
+            self._damaged(f"{count} elements of {name} do not fit in the files: its slices overlap")
         result = np.empty(
             [stop - start for start, stop in wanted], self._dtype_of(entry, name).as_numpy_dtype
         )

@@ -162,7 +162,7 @@ class CheckpointV1(Checkpoint):
         self, table: Table, tensor: Any, name: str, shape: Any, dtype: dtypes.DType, wanted: Any
     ) -> list[tuple[np.ndarray, Any, Any]]:
         """The stored slices of one file that have something of what is wanted."""
-        found = []
+        found, seen = [], set()
         for message in tensor.slice:
             try:
                 stored = TensorSlice.from_proto(message)
@@ -170,7 +170,8 @@ class CheckpointV1(Checkpoint):
             except ValueError as error:
                 self._damaged(table, f"{name}: {error}")
             common = [(max(a, c), min(b, d)) for (a, b), (c, d) in zip(bounds, wanted, strict=True)]
-            if all(a < b for a, b in common):
+            if stored not in seen and all(a < b for a, b in common):
+                seen.add(stored)
                 saved = self._message(
                     table, slice_key(name.encode(), stored), f"the slice {stored} of {name}"
                 )

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple, NoReturn
 
+import numpy as np
+
 from reflow.base import errors
 from reflow.base.checksums import masked_crc32c
 from reflow.base.snappy import decompress
@@ -22,6 +24,7 @@ TRAILER = 5  # one byte of compression and the CRC
 PLAIN, SNAPPY = 0, 1
 BLOCK_SIZE = 262144
 RESTART_INTERVAL = 16  # of data blocks: every 16th key is stored whole
+MAX_KEYS = 32  # times a block's size that its keys may come to: they store what differs only
 
 
 class _Handle(NamedTuple):
@@ -46,7 +49,7 @@ class Table:
     """
 
     def __init__(self, data: Any, name: str) -> None:
-        self._data = data
+        self._view = memoryview(data) if isinstance(data, (bytes, bytearray)) else data
         self._size = len(data)
         self.name = name
         if self._size < FOOTER or self._tail(8) != struct.pack("<Q", MAGIC):
@@ -58,12 +61,21 @@ class Table:
         except ValueError as error:
             self._damaged(f"the footer: {error}")
         self._index = [(key, self._handle(value)) for key, value in self._entries(handle)]
+        self._check_apart()
 
     def _tail(self, size: int) -> bytes:
-        return bytes(self._data[self._size - size : self._size])
+        return bytes(self._view[self._size - size : self._size])
 
     def _damaged(self, what: str) -> NoReturn:
         raise errors.DataLossError(None, None, f"{self.name} is damaged: {what}")
+
+    def _check_apart(self) -> None:
+        """DataLossError when blocks overlap: then the keys could come to any number of times the file."""
+        end = 0
+        for _, handle in self._index:
+            if handle.offset < end:
+                self._damaged(f"the block at byte {handle.offset} begins within another one")
+            end = handle.offset + handle.size + TRAILER
 
     def _handle(self, value: bytes) -> _Handle:
         try:
@@ -71,27 +83,27 @@ class Table:
         except ValueError as error:
             self._damaged(f"the index: {error}")
 
-    def _block(self, handle: _Handle) -> bytes:
-        """The content of a block, its CRC checked."""
+    def _block(self, handle: _Handle) -> memoryview:
+        """The content of a block, its CRC checked; of data in memory it is no copy."""
         end = handle.offset + handle.size
         if end + TRAILER > self._size - FOOTER:
             self._damaged(f"a block of {handle.size} bytes at byte {handle.offset}, in {self._size} bytes")
-        content = bytes(self._data[handle.offset : end + 1])
-        (crc,) = struct.unpack("<I", bytes(self._data[end + 1 : end + TRAILER]))
-        if masked_crc32c(content) != crc:
+        content = self._view[handle.offset : end + 1]
+        (crc,) = struct.unpack("<I", bytes(self._view[end + 1 : end + TRAILER]))
+        if masked_crc32c(np.frombuffer(content, np.uint8)) != crc:
             self._damaged(f"block checksum mismatch in the block at byte {handle.offset}")
         if content[-1] == PLAIN:
-            return content[:-1]
+            return memoryview(content)[:-1]
         if content[-1] != SNAPPY:
             self._damaged(f"unknown compression {content[-1]} of the block at byte {handle.offset}")
         try:
-            return decompress(content[:-1])
+            return memoryview(decompress(bytes(content[:-1])))
         except ValueError as error:
             self._damaged(f"the block at byte {handle.offset}: {error}")
 
-    def _entries(self, handle: _Handle) -> list[tuple[bytes, bytes]]:
+    def _entries(self, handle: _Handle) -> Iterator[tuple[bytes, bytes]]:
         try:
-            return list(block_entries(self._block(handle)))
+            yield from block_entries(self._block(handle))
         except ValueError as error:
             self._damaged(f"the block at byte {handle.offset}: {error}")
 
@@ -104,7 +116,7 @@ class Table:
         """The value of a key, or None; reads one block."""
         for last, handle in self._index:
             if key <= last:
-                return dict(self._entries(handle)).get(key)
+                return next((value for found, value in self._entries(handle) if found == key), None)
         return None
 
 
@@ -114,8 +126,9 @@ def _read_handle(data: bytes, at: int) -> tuple[_Handle, int]:
     return _Handle(offset, size), at
 
 
-def block_entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The keys and values of a block. ValueError when it is not well formed."""
+def block_entries(block: Any) -> Iterator[tuple[bytes, bytes]]:
+    """The keys and values of a block, given as bytes or a view of them. ValueError when it is not well
+    formed."""
     if len(block) < 4:
         raise ValueError("too short for a block")
     (restarts,) = struct.unpack_from("<I", block, len(block) - 4)
@@ -123,20 +136,24 @@ def block_entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     if end < 0:
         raise ValueError(f"{restarts} restarts in {len(block)} bytes")
     at, key, at_first = 0, b"", True
+    room = MAX_KEYS * len(block)
     while at < end:
         shared, at = read_varint(block, at)
         fresh, at = read_varint(block, at)
         size, at = read_varint(block, at)
         if shared > len(key) or at + fresh + size > end:
             raise ValueError(f"an entry goes beyond its block at byte {at}")
-        following = key[:shared] + block[at : at + fresh]
+        room -= shared + fresh
+        if room < 0:
+            raise ValueError(f"the keys of {len(block)} bytes come to more than {MAX_KEYS} times that")
+        following = key[:shared] + bytes(block[at : at + fresh])
         if at_first:
             at_first = False
         elif following <= key:
             raise ValueError(f"the keys are not in order at byte {at}")
         key = following
         at += fresh
-        yield key, block[at : at + size]
+        yield key, bytes(block[at : at + size])
         at += size
 
 

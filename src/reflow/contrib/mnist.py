@@ -7,8 +7,11 @@ which they seed when they are made.
 from __future__ import annotations
 
 import gzip
+import io
+import math
 import os
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from reflow.ops.random_seed import get_seed
 
 DEFAULT_SOURCE_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
+MAX_RATIO = 1032  # what the compression of gzip files can make of one byte
 FILES = (
     "train-images-idx3-ubyte.gz",
     "train-labels-idx1-ubyte.gz",
@@ -33,27 +37,33 @@ Array = np.ndarray[Any, Any]
 # Files
 
 
-def _contents(f: Any) -> bytes:
-    """What is in an open idx file, compressed or not. ValueError when it breaks off."""
+def _contents(f: Any, start: int) -> bytes:
+    """What is in an open idx file, compressed or not, with a header of `start` bytes. ValueError when it
+    breaks off."""
     contents: bytes = f.read()
     if not contents.startswith(b"\x1f\x8b"):
         return contents
     try:
-        return gzip.decompress(contents)
-    except (EOFError, OSError) as error:
+        with gzip.GzipFile(fileobj=io.BytesIO(contents)) as source:
+            header = source.read(start)
+            wanted = math.prod(struct.unpack(f">{len(header) // 4}I", header[: len(header) // 4 * 4])[1:])
+            if wanted > MAX_RATIO * len(contents):
+                raise EOFError(f"it cannot hold {wanted} bytes")
+            return header + source.read(wanted) + source.read(1)
+    except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{f.name} is not a whole gzip file: {error}") from None
 
 
 def _idx(f: Any, magic: int, kind: str, dimensions: int) -> Array:
     """The bytes of an idx file, checked, in their shape."""
-    contents = _contents(f)
     start = 4 * (1 + dimensions)
+    contents = _contents(f, start)
     if len(contents) < start:
         raise ValueError(f"MNIST {kind} file {f.name} breaks off in its header, after {len(contents)} bytes")
     found, *shape = struct.unpack(f">{1 + dimensions}I", contents[:start])
     if found != magic:
         raise ValueError(f"Invalid magic number {found} in MNIST {kind} file: {f.name}")
-    size = int(np.prod(shape, dtype=np.int64))
+    size = math.prod(shape)
     if len(contents) < start + size:
         raise ValueError(
             f"MNIST {kind} file {f.name} breaks off: its header says {shape}, but there are "

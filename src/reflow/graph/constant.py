@@ -265,6 +265,13 @@ def _apply_fold(t: Tensor, rule: Any, values: dict[Tensor, np.ndarray | None]) -
     return None if result is None else np.asarray(result, t.dtype.base_dtype.as_numpy_dtype)
 
 
+def _stored_value(op: Any) -> Any:
+    """A constant's value, unless it is yet to be made and large."""
+    value = op.attrs["value"]
+    made = isinstance(value, np.ndarray) or value.is_single()
+    return value if made or value.size <= FOLD_LIMIT else None
+
+
 def _shape_value(op: Any) -> np.ndarray | None:
     shape = op.inputs[0].shape
     return np.array(shape.as_list()) if shape.is_fully_defined() else None
@@ -307,7 +314,7 @@ def _pack(op: Any, *values: Any) -> Any:
 
 # op type -> (whether the inputs' values are needed, function). Only what shape arithmetic uses.
 FOLDED: dict[str, Any] = {
-    "Const": (None, lambda op: op.attrs["value"]),
+    "Const": (None, _stored_value),
     "Shape": (None, _shape_value),
     "Size": (None, _size_value),
     "Rank": (None, _rank_value),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from reflow.graph import registry
 
 PRODUCER, MIN_CONSUMER = 134, 0  # TF 1.15's GraphDef versions
 
+SMALL = 4096  # bytes: a constant that comes to no more is made at once, whatever its message has of it
 # TensorProto's field of values for each NumPy kind that is not stored as raw bytes.
 _VALUE_FIELDS = {
     "float16": "half_val",
@@ -99,6 +101,62 @@ def tensor_array(proto: Any) -> np.ndarray:
     return _spread(values, count, shape)
 
 
+class Continued:
+    """A large constant whose message has some values of it and goes on with the last one.
+
+    A message of ten bytes may stand for gigabytes. So the array is made when a run needs it, and one single
+    value never takes more memory than one.
+    """
+
+    __slots__ = ("dtype", "message", "shape", "size")
+
+    def __init__(self, message: Any) -> None:
+        self.message = message
+        self.dtype = np.dtype(dtypes.as_dtype(message.dtype).as_numpy_dtype)
+        self.shape = tuple(d.size for d in message.tensor_shape.dim)
+        self.size = math.prod(self.shape)
+
+    def is_single(self) -> bool:
+        """Whether all elements are the same."""
+        return _stored(self.message) <= 1
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self._array()
+        return array if dtype is None and not copy else np.array(array, dtype)
+
+    def _array(self) -> np.ndarray:
+        if not self.is_single():
+            return tensor_array(self.message)
+        one = type(self.message)()
+        one.CopyFrom(self.message)
+        one.tensor_shape.ClearField("dim")
+        return np.broadcast_to(tensor_array(one), self.shape)
+
+
+def constant_value_of(message: Any) -> np.ndarray | Continued:
+    """What a TensorProto in a file stands for: never more in memory than a small part more than the message.
+
+    ValueError when it is damaged.
+    """
+    shape = tuple(d.size for d in message.tensor_shape.dim)
+    if message.tensor_shape.unknown_rank or any(d < 0 for d in shape):
+        raise ValueError(f"a tensor of shape {shape}")
+    count, size = math.prod(shape), message.ByteSize()
+    if message.tensor_content and len(message.tensor_content) < count:
+        raise ValueError(f"tensor_content has {len(message.tensor_content)} bytes for shape {shape}")
+    if count * np.dtype(dtypes.as_dtype(message.dtype).as_numpy_dtype).itemsize <= max(SMALL, 2 * size):
+        return tensor_array(message)
+    if message.tensor_content or _stored(message) >= count:
+        return tensor_array(message)  # all of it is there
+    return Continued(message)
+
+
+def _stored(message: Any) -> int:
+    """How many values a TensorProto has."""
+    fields = [(d.name, v) for d, v in message.ListFields() if d.name.endswith("_val")]
+    return sum(len(v) // (2 if "complex" in n else 1) for n, v in fields)
+
+
 def _spread(values: np.ndarray, count: int, shape: tuple[int, ...]) -> np.ndarray:
     """`values` in `shape`; a short list is continued by its last value, an empty one by zeros."""
     if len(values) > count:
@@ -112,6 +170,15 @@ def _spread(values: np.ndarray, count: int, shape: tuple[int, ...]) -> np.ndarra
     return values.reshape(shape)
 
 
+def whole_array(message: Any) -> np.ndarray:
+    """The array of a TensorProto that has all of its elements. ValueError when it has not."""
+    found = constant_value_of(message)
+    count = found.size
+    if isinstance(found, Continued) or not (message.tensor_content or _stored(message) >= count):
+        raise ValueError(f"{_stored(message)} values for a tensor of {count} elements")
+    return found
+
+
 def attr_proto(value: Any, kind: str, dtype: dtypes.DType | None = None) -> Any:
     """A plain attribute value as an AttrValue; `kind` is the signature's ("type", "list(int)" ...)."""
     attr = protos.AttrValue()
@@ -122,9 +189,7 @@ def attr_proto(value: Any, kind: str, dtype: dtypes.DType | None = None) -> Any:
             _add_list_value(target, one, kind)
         return attr
     if kind == "tensor":
-        attr.tensor.CopyFrom(
-            value if hasattr(value, "tensor_shape") else tensor_proto(value, dtype or _dtype(value))
-        )
+        attr.tensor.CopyFrom(_tensor_message(value, dtype))
     elif kind == "shape":
         attr.shape.CopyFrom(as_shape(value).as_proto())
     elif kind == "func":
@@ -136,6 +201,12 @@ def attr_proto(value: Any, kind: str, dtype: dtypes.DType | None = None) -> Any:
     else:
         setattr(attr, {"int": "i", "float": "f", "bool": "b"}[kind], value)
     return attr
+
+
+def _tensor_message(value: Any, dtype: dtypes.DType | None) -> Any:
+    if isinstance(value, Continued):
+        return value.message
+    return value if hasattr(value, "tensor_shape") else tensor_proto(value, dtype or _dtype(value))
 
 
 def _dtype(value: Any) -> dtypes.DType:
@@ -151,7 +222,7 @@ def _add_list_value(target: Any, value: Any, kind: str) -> None:
     elif kind == "type":
         target.type.append(value.as_datatype_enum)
     elif kind == "tensor":
-        target.tensor.add().CopyFrom(tensor_proto(value, _dtype(value)))
+        target.tensor.add().CopyFrom(_tensor_message(value, None))
     elif kind == "func":
         target.func.add().name = value if isinstance(value, str) else value.name
     else:
@@ -167,7 +238,7 @@ def _kind_of(value: Any) -> str:
         ("string", (str, bytes)),
         ("type", dtypes.DType),
         ("shape", TensorShape),
-        ("tensor", np.ndarray),
+        ("tensor", (np.ndarray, Continued)),
     ):
         if isinstance(value, types):
             return kind
@@ -193,7 +264,7 @@ def _plain(field: str, value: Any) -> Any:
     if field == "shape":
         return as_shape(value)
     if field == "tensor":
-        return tensor_array(value)
+        return constant_value_of(value)
     if field == "s":
         try:
             return value.decode("utf-8")
@@ -219,7 +290,7 @@ def public_attr(op: Any, name: str) -> Any:
     if kind == "list(shape)":
         return [as_shape(v).as_proto() for v in value]
     if kind == "tensor":
-        return tensor_proto(value, op.attrs.get("dtype") or _dtype(value))
+        return _tensor_message(value, op.attrs.get("dtype"))
     return value
 
 

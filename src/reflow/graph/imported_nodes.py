@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from reflow.base import dtypes
 from reflow.base.shape import as_shape
 from reflow.graph import registry
 from reflow.graph.binding import attr_value, default_value
 from reflow.graph.core import Graph, output_types
-from reflow.graph.graphdef import plain_attr, tensor_array
+from reflow.graph.graphdef import constant_value_of, plain_attr
 from reflow.graph.node import Operation, Tensor
 
 MAX_OUTPUTS = 1 << 16  # of one node: no real one has more
-LARGE = 1 << 16  # elements: a constant of one repeated value that is larger takes no memory for each
-MAX_CONTINUED = 1 << 24  # elements of a constant whose message has some values and goes on with the last
 # Attributes that TensorFlow has added since, with the values by which they change nothing.
 LATER_DEFAULTS: dict[str, tuple[Any, ...]] = {
     "incompatible_shape_error": (True,),
@@ -153,13 +148,13 @@ def _value(message: Any, attribute: registry.Attribute, op_type: str) -> Any:
     if field != ("list" if kind.startswith("list(") else _FIELDS[kind]):
         raise ValueError(f"AttrValue of '{attribute.name}' is of kind {field}, {kind} was wanted")
     if kind == "tensor":
-        return constant_array(message.tensor)
+        return constant_value_of(message.tensor)
     if kind.startswith("list("):
         stored = [d.name for d, _ in message.list.ListFields()]
         if stored not in ([], [_FIELDS[kind[5:-1]]]):
             raise ValueError(f"AttrValue of '{attribute.name}' is a list of {stored}, {kind} was wanted")
         if kind == "list(tensor)":
-            return [constant_array(t) for t in message.list.tensor]
+            return [constant_value_of(t) for t in message.list.tensor]
     value = attr_value(plain_attr(message), attribute, op_type)
     if attribute.minimum is not None:
         size = value if kind == "int" else len(value)
@@ -168,32 +163,6 @@ def _value(message: Any, attribute: registry.Attribute, op_type: str) -> Any:
                 f"Value for attr '{attribute.name}' of {size} must be at least minimum {attribute.minimum}"
             )
     return value
-
-
-def constant_array(message: Any) -> np.ndarray:
-    """The array of a TensorProto; one large repeated value is stored once. ValueError when it is damaged."""
-    shape = tuple(d.size for d in message.tensor_shape.dim)
-    if message.tensor_shape.unknown_rank or any(d < 0 for d in shape):
-        raise ValueError(f"a tensor of shape {shape}")
-    count = math.prod(shape)
-    if message.tensor_content:
-        if len(message.tensor_content) < count:
-            raise ValueError(f"tensor_content has {len(message.tensor_content)} bytes for shape {shape}")
-        return tensor_array(message)
-    if count <= LARGE or count <= message.ByteSize() or _stored(message) > 1:
-        if count > MAX_CONTINUED:
-            raise ValueError(f"{_stored(message)} values for a tensor of shape {shape}")
-        return tensor_array(message)
-    one = type(message)()
-    one.CopyFrom(message)
-    one.tensor_shape.ClearField("dim")
-    return np.broadcast_to(tensor_array(one), shape)
-
-
-def _stored(message: Any) -> int:
-    """How many values a TensorProto has."""
-    fields = [(d.name, v) for d, v in message.ListFields() if d.name.endswith("_val")]
-    return sum(len(v) // (2 if "complex" in n else 1) for n, v in fields)
 
 
 # Inputs and outputs

@@ -12,7 +12,7 @@ from reflow.base.pipeline.buffering import FileCache
 from reflow.base.pipeline.core import Dataset, Element
 from reflow.base.records import RecordWriter, read_records
 from reflow.graph.graphdef import _dtype as dtype_of_array
-from reflow.graph.graphdef import tensor_array, tensor_proto
+from reflow.graph.graphdef import tensor_proto, whole_array
 
 
 def cache_files(source: Dataset, name: str) -> FileCache:
@@ -31,7 +31,7 @@ def _read(path: str) -> Iterator[Element]:
     records = read_records(path)
     for header in records:
         count = int(header)
-        yield [tensor_array(protos.TensorProto.FromString(next(records))) for _ in range(count)]
+        yield [whole_array(protos.TensorProto.FromString(next(records))) for _ in range(count)]
 
 
 def _write(path: str, elements: Iterator[Element]) -> Iterator[Element]:

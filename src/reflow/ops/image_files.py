@@ -22,6 +22,11 @@ import numpy as np
 from reflow.ops import image_chroma
 
 LIMIT = 1 << 29  # values: TensorFlow refuses larger images
+# What a byte of a file may come to, so that a short file cannot ask for the memory of a large image: zlib's
+# greatest ratio; a JPEG file has at least one bit for each 64 values of its first component.
+ZLIB_RATIO = 1032
+JPEG_RATIO = 512
+GIF_ROOM, GIF_RATIO = 1 << 22, 8192  # a frame of a GIF file may leave most of the picture as it was
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SIGNATURES = {b"\xff\xd8\xff": "JPEG", PNG_SIGNATURE: "PNG", b"GIF8": "GIF"}
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the color type of the header
@@ -66,6 +71,13 @@ def _check_size(kind: str, size: tuple[int, int], channels: int) -> None:
         raise BadImage(f"{kind} size too large for int: {width} by {height}")
 
 
+def _check_enough(kind: str, contents: bytes, size: tuple[int, int], wanted: int) -> None:
+    """BadImage when a file is shorter than `wanted`, the least that an image of its size takes."""
+    if wanted > len(contents):
+        width, height = size
+        raise _broken(kind, contents, f"too short for an image of {width} by {height} pixels")
+
+
 # JPEG
 
 
@@ -105,6 +117,8 @@ def read_jpeg(
         raise _broken("JPEG", contents, "a CMYK image has no gray form")
     _check_size("JPEG", image.size, channels or min(bands, 3))
     width, height = image.size
+    if not recover:
+        _check_enough("JPEG", contents, image.size, int(acceptable * width * height) // JPEG_RATIO)
     reduced = None if channels == 1 else _reduced_colors(image, ratio)
     by_hand = smooth and not accurate and reduced in image_chroma.ENLARGE
     image.draft("L" if channels == 1 else "YCbCr" if by_hand else None, (width / ratio, height / ratio))
@@ -137,9 +151,13 @@ def _reduced_colors(image: Any, ratio: int) -> Any:
 
 
 def _rows_read(image: Any) -> int:
-    """Of a file that breaks off, the rows that are there: all others are black."""
+    """Of a file that breaks off, the rows that are there: all others are black. -1 if it has no pixels."""
     image.tile = []
-    filled = np.flatnonzero(np.asarray(image).reshape(image.size[1], -1).any(axis=1))
+    try:
+        pixels = np.asarray(image)
+    except BROKEN:
+        return -1
+    filled = np.flatnonzero(pixels.reshape(image.size[1], -1).any(axis=1))
     return int(filled[-1]) + 1 if filled.size else 0
 
 
@@ -202,6 +220,8 @@ def read_png(contents: bytes, channels: int = 0, deep: bool = False) -> Array:
         raise _broken("PNG", contents, "no header", min(len(contents), 33))
     width, height, depth, color_type = struct.unpack(">IIBB", contents[16:26])
     _check_size("PNG", (width, height), channels or PNG_CHANNELS.get(color_type, 4))
+    bits = width * height * depth * PNG_CHANNELS.get(color_type, 1)
+    _check_enough("PNG", contents, (width, height), bits // 8 // ZLIB_RATIO)
     samples, hidden = _png_samples(contents, depth, color_type, deep, channels)
     return _in_depth(_arranged(samples, channels, hidden, depth), deep)
 
@@ -402,12 +422,19 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def read_gif(contents: bytes) -> Array:
     """A GIF file as uint8 [frames, height, width, 3]."""
+    from PIL.Image import DecompressionBombError
+
     image, stream = _opened("GIF", contents)
     try:
         frames = image.n_frames
         _check_size("GIF", image.size, 3 * frames)
-        return np.stack([_gif_frame(image, i) for i in range(frames)])
-    except BROKEN as error:
+        wanted = image.size[0] * image.size[1] * 3 * frames - GIF_ROOM
+        _check_enough("GIF", contents, image.size, wanted // GIF_RATIO)
+        result = np.empty((frames, image.size[1], image.size[0], 3), np.uint8)
+        for number in range(frames):
+            result[number] = _gif_frame(image, number)
+        return result
+    except (*BROKEN, DecompressionBombError) as error:
         message = f"Invalid GIF data (size {len(contents)}), {error} (byte {stream.tell()})"
         raise BadImage(message) from None
 

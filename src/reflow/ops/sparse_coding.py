@@ -14,7 +14,7 @@ from reflow.base.varint import read_varint, varint
 from reflow.graph.checks import fail
 from reflow.graph.composite import SparseTensor
 from reflow.graph.graph import emit
-from reflow.graph.graphdef import tensor_array
+from reflow.graph.graphdef import whole_array
 from reflow.graph.node import Tensor
 from reflow.graph.registry import op, register
 from reflow.ops import blocks
@@ -218,7 +218,7 @@ def _parsed(text: Any, dtype: dtypes.DType) -> Any:
     try:
         proto.ParseFromString(text)
         own = dtypes.as_dtype(proto.dtype)
-        array = _strings_of(proto) if own == dtypes.string else tensor_array(proto)
+        array = _strings_of(proto) if own == dtypes.string else whole_array(proto)
     except Exception:  # protobuf has its own exceptions, which differ by version
         return fail(f"Could not parse serialized_sparse: {text[:40]!r} is no serialized tensor")
     if own != dtype:
@@ -229,7 +229,7 @@ def _parsed(text: Any, dtype: dtypes.DType) -> Any:
 def _strings_of(proto: Any) -> np.ndarray:
     """The strings of a TensorProto: its content is their lengths and then the strings one after another."""
     if not proto.tensor_content:
-        return tensor_array(proto)
+        return whole_array(proto)
     shape, content = [d.size for d in proto.tensor_shape.dim], proto.tensor_content
     lengths, at = [], 0
     for _ in range(int(np.prod(shape, dtype=np.int64))):

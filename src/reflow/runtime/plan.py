@@ -36,6 +36,17 @@ FOLD_LIMIT = (
 )
 
 
+def _constant_of(node: Operation) -> np.ndarray:
+    """The value of a Const node. ResourceExhaustedError when a file told of it and memory cannot hold it."""
+    try:
+        return np.asarray(node.attrs["value"])
+    except MemoryError as error:
+        shape = list(node.attrs["value"].shape)
+        raise errors.ResourceExhaustedError(
+            None, node, f"There is no memory for the constant {node.name!r} of shape {shape}: {error}"
+        ) from None
+
+
 class Plan:
     """The steps of a run and the layout of its values.
 
@@ -158,7 +169,7 @@ class Plan:
                 None, node, f"Op type {node.type} (node {node.name!r}) has no kernel in Reflow"
             )
         if node.type == "Const":
-            self.constants[self._place(node.outputs[0])] = node.attrs["value"]
+            self.constants[self._place(node.outputs[0])] = _constant_of(node)
         elif own.slot is not None:
             self._place_slot(node)
         elif self._is_alias(node) and node.outputs[0] not in self._wanted | self._conditions:

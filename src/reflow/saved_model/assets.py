@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from reflow.base import dtypes, protos
 from reflow.base.durable import remove, reporting
 from reflow.graph.graph import add_to_collection
@@ -50,7 +52,7 @@ def _path_of(tensor: Any) -> str:
         raise TypeError("Asset path tensor must be of type constant.")
     if tensor.dtype != dtypes.string:
         raise TypeError("Asset path tensor must be of dtype string.")
-    value = tensor.op.attrs["value"]
+    value = np.asarray(tensor.op.attrs["value"])
     if value.size != 1:
         raise TypeError("Asset path tensor must be a scalar.")
     return os.fsdecode(value.reshape(-1)[0])

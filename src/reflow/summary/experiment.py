@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from reflow.base import errors, protos
-from reflow.graph.graphdef import tensor_array
+from reflow.graph.graphdef import constant_value_of
 from reflow.summary.iterator import summary_iterator
 from reflow.summary.writer import FileWriter
 from reflow.train.checkpoint_state import latest_checkpoint
@@ -234,7 +234,8 @@ def _number(value: Any) -> float | None:
     if kind == "simple_value":
         return float(value.simple_value)
     if kind == "tensor" and value.metadata.plugin_data.plugin_name == SCALARS_PLUGIN:
-        return float(tensor_array(value.tensor))
+        array: Any = constant_value_of(value.tensor)
+        return float(array) if array.size == 1 else None
     return None
 
 

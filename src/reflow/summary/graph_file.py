@@ -37,9 +37,8 @@ def read_graph(path: Any) -> Any:
     ['one']
     """
     path = _file(os.fspath(path))
-    with open(path, "rb") as file:
-        data = file.read()
-    graphs = [*_in_events(path), *_in_bytes(data)] or list(_in_text(data))
+    plain = list(_in_bytes(path))
+    graphs = [*_in_events(path), *plain] or list(_in_text(path))
     if not graphs:
         raise ValueError(
             f"no graph in {path}: not a GraphDef, MetaGraphDef, SavedModel or event file with one"
@@ -67,9 +66,11 @@ def _in_events(path: str) -> Iterator[Any]:
         yield found
 
 
-def _in_bytes(data: bytes) -> Iterator[Any]:
+def _in_bytes(path: str) -> Iterator[Any]:
     from google.protobuf.message import DecodeError
 
+    with open(path, "rb") as file:
+        data = file.read()
     for kind in KINDS:
         try:
             yield from _graphs(getattr(protos, kind).FromString(data))
@@ -77,18 +78,17 @@ def _in_bytes(data: bytes) -> Iterator[Any]:
             continue
 
 
-def _in_text(data: bytes) -> Iterator[Any]:
+def _in_text(path: str) -> Iterator[Any]:
     from google.protobuf import text_format
 
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return
     for kind in KINDS:
         try:
-            yield from _graphs(text_format.Parse(text, getattr(protos, kind)()))
-        except text_format.ParseError:
+            with open(path, encoding="utf-8") as file:
+                yield from _graphs(text_format.ParseLines(file, getattr(protos, kind)()))
+        except (text_format.ParseError, RecursionError):
             continue
+        except UnicodeDecodeError:
+            return
 
 
 def _graphs(message: Any) -> Iterator[Any]:

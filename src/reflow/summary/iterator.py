@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from reflow.base import protos
+from reflow.base import errors, protos
 from reflow.base.records import read_records
 
 
@@ -18,8 +18,8 @@ def summary_iterator(path: Any) -> Iterator[Any]:
 
     Raises:
         tf.errors.NotFoundError: there is no such file.
-        tf.errors.DataLossError: a record is damaged or, at the end of the file, cut off. The events before it
-            have been given.
+        tf.errors.DataLossError: a record is damaged, is no event or, at the end of the file, is cut off. The
+            events before it have been given.
 
     >>> import os, tempfile
     >>> import reflow as tf
@@ -31,5 +31,13 @@ def summary_iterator(path: Any) -> Iterator[Any]:
     0 brain.Event:2 []
     7  ['loss']
     """
-    for record in read_records(os.fspath(path)):
-        yield protos.Event.FromString(record)
+    from google.protobuf.message import DecodeError
+
+    for number, record in enumerate(read_records(os.fspath(path))):
+        try:
+            event = protos.Event.FromString(record)
+        except DecodeError as error:
+            raise errors.DataLossError(
+                None, None, f"record {number} of {os.fspath(path)} is no event: {error}"
+            ) from None
+        yield event

@@ -12,6 +12,7 @@ from typing import Any
 from reflow.base import protos
 from reflow.base.bundle_files import current_index, discard
 from reflow.base.durable import replace_file, reporting
+from reflow.train.graph_io import shortened
 
 DEFAULT_NAME = "checkpoint"
 V2 = 2  # SaverDef's number of the format with an index
@@ -132,11 +133,11 @@ def get_checkpoint_state(checkpoint_dir: str, latest_filename: str | None = None
     message = protos.CheckpointState()
     try:
         with open(path, encoding="utf-8") as file:
-            text_format.Merge(file.read(), message)
+            text_format.MergeLines(file, message)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
-        _log.warning("%s: %s", type(error).__name__, error)
+        _log.warning("%s: %s", type(error).__name__, shortened(error))
         _log.warning("%s: Checkpoint ignored", path)
         return None
     if not message.model_checkpoint_path:

@@ -9,6 +9,8 @@ from reflow.base import errors
 from reflow.base.durable import replace_file, reporting
 from reflow.platform import gfile
 
+MAX_SHOWN = 500  # characters of an error of the parser of texts
+
 
 class DamagedFileError(errors.DataLossError, OSError):
     """A file does not hold the message that it should. An IOError too, which is what TensorFlow raises."""
@@ -60,20 +62,26 @@ def read_message(path: str | os.PathLike[str], kind: Any) -> Any:
 
     if not os.path.exists(path):
         raise OSError(f"File {os.fspath(path)} does not exist.")
-    with reporting(path), open(path, "rb") as file:
-        content = file.read()
     try:
-        return kind.FromString(content)
+        with reporting(path), open(path, "rb") as file:
+            return kind.FromString(file.read())
     except DecodeError as error:
         binary = error
     message = kind()
     try:
-        text_format.Merge(content.decode(), message)
+        with reporting(path), open(path, encoding="utf-8") as file:
+            text_format.MergeLines(file, message)  # a line at a time: the file may be large
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         raise DamagedFileError(
             None,
             None,
             f"Cannot parse file {os.fspath(path)}: neither as a binary {kind.DESCRIPTOR.name} ({binary}) nor "
-            f"as text: {error}",
+            f"as text: {shortened(error)}",
         ) from None
     return message
+
+
+def shortened(error: Exception) -> str:
+    """What an error says, without most of the line that it shows."""
+    text = str(error)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]} ... {text[-MAX_SHOWN // 2 :]}"

@@ -113,14 +113,18 @@ def _gunzipped(name: str, file: IO[bytes], wanted: int) -> Iterator[bytes]:
 
 
 def _inflated(name: str, file: IO[bytes], wanted: int) -> Iterator[bytes]:
-    inflater = zlib.decompressobj()
-    while chunk := file.read(wanted):
+    inflater, data, piece = zlib.decompressobj(), b"", b""
+    while not inflater.eof:
+        if not data and len(piece) < CHUNK:
+            data = file.read(wanted)
+            if not data:
+                raise errors.DataLossError(None, None, f"{name}: the ZLIB data is cut off")
         try:
-            yield inflater.decompress(chunk)
+            piece = inflater.decompress(data, CHUNK)
         except zlib.error as error:
             raise errors.DataLossError(None, None, f"{name}: damaged ZLIB data: {error}") from None
-    if not inflater.eof:
-        raise errors.DataLossError(None, None, f"{name}: the ZLIB data is cut off")
+        yield piece
+        data = inflater.unconsumed_tail
 
 
 def lines(compression: str, buffer_size: int) -> Reader:
