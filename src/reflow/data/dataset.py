@@ -59,7 +59,9 @@ class DatasetSpec(TypeSpec):
     def _from_tensor_list(self, tensors: Sequence[Any]) -> Any:
         (variant,) = tensors
         if self._dataset_shape.ndims == 0:
-            return Dataset(variant, self._element_spec)
+            dataset = Dataset(variant, self._element_spec)
+            dataset._shown_as = "_VariantDataset"
+            return dataset
         return _ManyDatasets(variant, self._element_spec, self._dataset_shape)
 
     def _batch(self, batch_size: Any) -> Any:
@@ -337,6 +339,9 @@ class Dataset:
         >>> tf.data.Dataset.range(2).concatenate(tf.data.Dataset.range(8, 10))
         <DatasetV1Adapter shapes: (), types: tf.int64>
         """
+        if not isinstance(dataset, Dataset):
+            kind = type(dataset)
+            raise TypeError(f"`dataset_or_iterator` must be a Dataset or Iterator object, but got {kind}.")
         for what, i in (("types", 0), ("classes", 2)):
             mine, theirs = (structure.legacy(d.element_spec, i) for d in (self, dataset))
             if mine != theirs:

@@ -129,6 +129,8 @@ class ElementFunction:
 
     def __init__(self, function: Callable[..., Any], what: str, structure: Any, add: bool = True) -> None:
         """`what` is the transformation as errors call it ("Dataset.map()")."""
+        if not callable(function):
+            raise ValueError("Argument must be callable")
         self._function = function
         self._what = what
         self._arguments = structure

@@ -292,31 +292,61 @@ class GroupByWindow(Unary):
         self.functions = key, reduce, window
 
     def cursor(self, place: Place) -> Cursor:
-        return FromIterator(self._elements(place.inside("GroupByWindow")))
+        return _WindowsCursor(self, place.inside("GroupByWindow"))
 
-    def _elements(self, place: Place) -> Any:
-        key_of, reduce, window = (f.bind(place) for f in self.functions)
-        groups: dict[int, list[Element]] = {}
-        sizes: dict[int, int] = {}
-        done = 0
-        for element in self.source.cursor(place):
-            key = int(key_of(element)[0])
-            if key not in sizes:
-                sizes[key] = int(window([np.int64(key)])[0])
-                if sizes[key] <= 0:
-                    raise _invalid(f"Window size must be greater than zero, but got {sizes[key]}.")
-            group = groups.setdefault(key, [])
+
+class _WindowsCursor(Cursor):
+    def __init__(self, dataset: GroupByWindow, place: Place) -> None:
+        self._key_of, self._reduce, self._window = (f.bind(place) for f in dataset.functions)
+        self._source: Cursor | None = dataset.source.cursor(place)
+        self._place = place
+        self._groups: dict[int, list[Element]] = {}
+        self._sizes: dict[int, int] = {}
+        self._done = 0
+        self._current: Cursor | None = None
+
+    def __next__(self) -> Element:
+        while True:
+            if self._current is None:
+                self._current = self._reduced(*self._full_group())
+            try:
+                return next(self._current)
+            except StopIteration:
+                self._current = None
+
+    def _full_group(self) -> tuple[int, list[Element]]:
+        """The next group that is full, or after the last element, of those that are left the first."""
+        while self._source is not None:
+            try:
+                element = next(self._source)
+            except StopIteration:
+                self._source = None
+                break
+            key = int(self._key_of(element)[0])
+            group = self._groups.setdefault(key, [])
+            if self._size(key) == len(group) + 1:
+                del self._groups[key]
+                return key, [*group, element]
             group.append(element)
-            if len(group) == sizes[key]:
-                del groups[key]
-                yield from self._reduced(reduce, key, group, place.inside(done))
-                done += 1
-        for key in sorted(groups):
-            yield from self._reduced(reduce, key, groups[key], place.inside(done))
-            done += 1
+        if not self._groups:
+            raise StopIteration
+        key = min(self._groups)
+        return key, self._groups.pop(key)
 
-    def _reduced(self, reduce: Any, key: int, group: list[Element], place: Place) -> Any:
-        yield from dataset_of(reduce([np.int64(key), Elements(group)])).cursor(place)
+    def _size(self, key: int) -> int:
+        """How many elements make a group of a key."""
+        if key not in self._sizes:
+            size = int(self._window([np.int64(key)])[0])
+            if size <= 0:
+                del self._groups[key]
+                raise _invalid(f"Window size must be greater than zero, but got {size}.")
+            self._sizes[key] = size
+        return self._sizes[key]
+
+    def _reduced(self, key: int, group: list[Element]) -> Cursor:
+        number, self._done = self._done, self._done + 1
+        made = dataset_of(self._reduce([np.int64(key), Elements(group)]))
+        return made.cursor(self._place.inside(number))
 
 
 class GroupByReducer(Unary):
@@ -351,17 +381,21 @@ class Unique(Unary):
     stacks = False
 
     def cursor(self, place: Place) -> Cursor:
-        source = self.source.cursor(place.inside("Unique"))
+        return _UniqueCursor(self.source.cursor(place.inside("Unique")))
 
-        def elements() -> Any:
-            seen = set()
-            for element in source:
-                key = np.asarray(element[0])[()]
-                if key not in seen:
-                    seen.add(key)
-                    yield element
 
-        return FromIterator(elements())
+class _UniqueCursor(Cursor):
+    def __init__(self, source: Cursor) -> None:
+        self._source = source
+        self._seen: set[Any] = set()
+
+    def __next__(self) -> Element:
+        while True:
+            element = next(self._source)
+            key = np.asarray(element[0])[()]
+            if key not in self._seen:
+                self._seen.add(key)
+                return element
 
 
 class SparseBatch(Unary):

@@ -31,8 +31,8 @@ class Records(Dataset):
 
 
 class _RecordsCursor(Cursor):
-    """A damaged file is left at the damage, and the next pull goes on with the next file; a file that cannot
-    be opened is tried again."""
+    """A damaged file (or a folder) is left where it is damaged, and the next pull goes on with the next file;
+    a file that cannot be opened is tried again."""
 
     def __init__(self, names: list[bytes], reader: Reader) -> None:
         self._names = names
@@ -56,7 +56,8 @@ class _RecordsCursor(Cursor):
     def _leave(self, error: Exception) -> None:
         """Close the file, and go on to the next one unless it could not be opened."""
         self._records = None
-        self._at += isinstance(error, (StopIteration, errors.DataLossError))
+        unreadable = (StopIteration, errors.DataLossError, errors.FailedPreconditionError)
+        self._at += isinstance(error, unreadable)
 
     def _record(self) -> bytes:
         if self._error is not None:

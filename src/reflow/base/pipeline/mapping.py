@@ -15,7 +15,6 @@ from reflow.base.pipeline.core import (
     Cursor,
     Dataset,
     Element,
-    FromIterator,
     Place,
     Workers,
     rows,
@@ -396,15 +395,22 @@ class TakeWhile(Unary):
 
     def cursor(self, place: Place) -> Cursor:
         inner = place.inside("TakeWhile")
-        source, call = self.source.cursor(inner), self.function.bind(inner)
+        return _WhileCursor(self.source.cursor(inner), self.function.bind(inner))
 
-        def elements() -> Any:
-            for element in source:
-                if not _truth(call(element)):
-                    return
-                yield element
 
-        return FromIterator(elements())
+class _WhileCursor(Cursor):
+    def __init__(self, source: Cursor, call: Bound) -> None:
+        self._source: Cursor | None = source
+        self._call = call
+
+    def __next__(self) -> Element:
+        if self._source is None:
+            raise StopIteration
+        element = next(self._source)
+        if not _truth(self._call(element)):
+            self._source = None
+            raise StopIteration
+        return element
 
 
 class Choose(Dataset):
@@ -416,25 +422,28 @@ class Choose(Dataset):
     def cursor(self, place: Place) -> Cursor:
         inner = place.inside("Choose")
         cursors: list[Cursor | None] = [s.cursor(inner.inside(i)) for i, s in enumerate(self.sources)]
-        return FromIterator(_chosen(self.selector.cursor(inner.inside("selector")), cursors))
+        return _ChooseCursor(self.selector.cursor(inner.inside("selector")), cursors)
 
 
-def _chosen(selector: Cursor, cursors: list[Cursor | None]) -> Any:
+class _ChooseCursor(Cursor):
     """An exhausted dataset is passed over; the whole ends with the numbers or with the last dataset."""
-    for element in selector:
-        number = int(element[0])
-        if not 0 <= number < len(cursors):
-            message = f"Selector index out of range: {number} >= {len(cursors)}"
-            raise errors.InvalidArgumentError(None, None, message)
-        current = cursors[number]
-        if current is None:
-            continue
-        try:
-            yield next(current)
-        except StopIteration:
-            cursors[number] = None
-            if all(c is None for c in cursors):
-                return
+
+    def __init__(self, selector: Cursor, cursors: list[Cursor | None]) -> None:
+        self._selector, self._cursors = selector, cursors
+
+    def __next__(self) -> Element:
+        while any(c is not None for c in self._cursors):
+            number = int(next(self._selector)[0])
+            if not 0 <= number < len(self._cursors):
+                message = f"Selector index out of range: {number} >= {len(self._cursors)}"
+                raise errors.InvalidArgumentError(None, None, message)
+            current = self._cursors[number]
+            if current is not None:
+                try:
+                    return next(current)
+                except StopIteration:
+                    self._cursors[number] = None
+        raise StopIteration
 
 
 def reduce(dataset: Dataset, function: Bound, state: Element, place: Place) -> Element:
