@@ -59,7 +59,7 @@ def _last_readers(plan: Plan, owners: dict[int, Operation]) -> set[int]:
         step = plan.steps[number]
         if not step.host or number in followed:
             followed |= step.after
-        elif not step.writes and not step.guard and not owners.keys().isdisjoint(step.inputs):
+        elif not step.writes and not step.guard and not owners.keys().isdisjoint(step.reads):
             readers.add(number)
     return readers
 
@@ -69,7 +69,7 @@ def _read_copies(plan: Plan, steps: list[Step], reader: Step, owners: dict[int, 
     identity = rule("Identity")
     assert identity is not None
     copies: dict[int, int] = {}
-    for slot in dict.fromkeys(i for i in reader.inputs if i in owners):
+    for slot in (i for i in reader.reads if i in owners):
         copies[slot] = plan.index.setdefault((slot, "before step", len(steps)), len(plan.index))
         step = Step(owners[slot], identity, (slot,), (copies[slot],), False, (slot,), after=set(reader.after))
         steps.append(step)
