@@ -9,6 +9,10 @@ import numpy as np
 
 from reflow.graph import scopes
 
+# XLA's other order of a CPU program's parts lets threads take parts that do not wait for each other. Most
+# parts are so small that waking a thread costs more than they do: a step of 50 parts runs 15 % faster without.
+IN_ORDER = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
+
 
 def jax() -> Any:
     """The jax module, with 64-bit types on (they are everyday types in TF 1).
@@ -47,4 +51,16 @@ def on_arrays(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 def jitted(function: Callable[..., Any], donated: tuple[int, ...]) -> Callable[..., Any]:
     """`function` compiled by XLA, taking over the buffers of the donated arguments."""
-    return jax().jit(function, donate_argnums=donated)  # type: ignore[no-any-return]
+    return jax().jit(function, donate_argnums=donated, compiler_options=_options())  # type: ignore[no-any-return]
+
+
+def _options() -> dict[str, Any]:
+    """What programs are compiled with, as far as this JAX knows it."""
+    if scopes.process.compiler_options is None:
+        probe = jax().jit(lambda: np.int32(0), compiler_options=IN_ORDER)
+        try:
+            probe.lower().compile()
+            scopes.process.compiler_options = IN_ORDER
+        except jax().errors.JaxRuntimeError:  # no such option
+            scopes.process.compiler_options = {}
+    return scopes.process.compiler_options
