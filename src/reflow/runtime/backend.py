@@ -54,7 +54,7 @@ def jitted(function: Callable[..., Any], donated: tuple[int, ...]) -> Callable[.
     return jax().jit(function, donate_argnums=donated, compiler_options=_options())  # type: ignore[no-any-return]
 
 
-def _options() -> dict[str, Any]:
+def _options() -> Any:
     """What programs are compiled with, as far as this JAX knows it."""
     if scopes.process.compiler_options is None:
         probe = jax().jit(lambda: np.int32(0), compiler_options=IN_ORDER)
