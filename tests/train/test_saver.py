@@ -359,6 +359,25 @@ def test_restores_that_are_refused(tmp_path):
     assert sess.run([v, w]) == [5.0, 6.0], "a restore that fails changes nothing"
 
 
+def test_a_checkpoint_whose_graph_cannot_be_written_is_none(tmp_path, monkeypatch):
+    """A disk that is full when the graph comes: the new checkpoint goes, one of that name stays."""
+    sess, _ = started("a")
+    saver = tf.train.Saver()
+    first = saver.save(sess, str(tmp_path / "m"), global_step=1)
+    before = sorted(os.listdir(tmp_path))
+
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(saver, "export_meta_graph", full)
+    for step in (1, 2):
+        with pytest.raises(tf.errors.ResourceExhaustedError):
+            saver.save(sess, str(tmp_path / "m"), global_step=step)
+        assert sorted(os.listdir(tmp_path)) == before
+        assert tf.train.latest_checkpoint(str(tmp_path)) == first
+        saver.restore(sess, first)
+
+
 def test_state_files_that_are_refused(tmp_path):
     (tmp_path / "checkpoint").write_text("model_checkpoint_path: 'gone'\n")
     assert tf.train.latest_checkpoint(str(tmp_path)) is None
@@ -409,8 +428,10 @@ def test_initial_values_by_scope_name_and_slices(tmp_path):
         ({"table": a}, r"Shape of variable new/a:0 \(\(\)\) doesn't match with shape of tensor table"),
         ({"old": "new/"}, "should map to scope only"),
         ({"else/": "new/"}, "Tensor else/a .* is not found"),
+        ({"old/a": 3}, "target of 'old/a' must be a name, .* got 3"),
+        ({"table": cut}, "target of 'table' must be a name"),
     ):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises((TypeError, ValueError), match=message):
             tf.train.init_from_checkpoint(path, given)
 
 

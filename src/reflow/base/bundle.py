@@ -30,7 +30,7 @@ from reflow.base.bundle_files import (
     shard_name,
 )
 from reflow.base.checksums import crc32c, masked
-from reflow.base.durable import MAX_TRANSFER, remove, reporting, write_all
+from reflow.base.durable import begin_transfer, remove, reporting, write_all
 from reflow.base.slices import TensorSlice, slice_key
 from reflow.base.table import Table, TableBuilder
 from reflow.base.varint import read_varint, varint
@@ -38,6 +38,7 @@ from reflow.base.varint import read_varint, varint
 VERSION = 1
 LITTLE = 0
 MAX_RANK = 254
+PIECE = 1 << 22  # bytes that are read, or written and given to the disk, at a time
 NOT_FOUND = "Unsuccessful TensorSliceReader constructor: Failed to find any matching files for {}"
 
 
@@ -200,8 +201,7 @@ class BundleReader(Checkpoint):
         if entry.size != count * kind.itemsize:
             self._damaged(f"{name} of shape {list(shape)} and type {dtype.name} has {entry.size} bytes")
         flat = np.empty(count, kind)
-        self._fill(flat.view(np.uint8), file, entry.offset, path)
-        if entry.crc32c != masked(crc32c(flat.view(np.uint8))):
+        if entry.crc32c != masked(self._filled(flat.view(np.uint8), file, entry.offset, path)):
             self._bad_sum(name, entry, path)
         try:
             return flat.reshape(shape)
@@ -230,14 +230,18 @@ class BundleReader(Checkpoint):
                 self._files[shard] = file, os.fstat(file).st_size
         return self._files[shard]
 
-    def _fill(self, target: np.ndarray, file: int, offset: int, path: str) -> None:
-        view, done = target.data, 0
-        while done < len(view):
+    def _filled(self, target: np.ndarray, file: int, offset: int, path: str) -> int:
+        """The CRC of a part of a file, which is read into `target`."""
+        done = crc = 0
+        while done < target.nbytes:
+            piece = target[done : done + PIECE]
             with reporting(path):
-                got = os.preadv(file, [view[done : done + MAX_TRANSFER]], offset + done)
+                got = os.preadv(file, [piece.data], offset + done)
             if got == 0:
                 self._damaged(f"the end comes at byte {offset + done}", path)
+            crc = crc32c(piece[:got], crc)  # while it is still in the processor's cache
             done += got
+        return crc
 
     def _strings(self, entry: Any, name: str, shape: tuple[int, ...], data: bytes, path: str) -> np.ndarray:
         """A string tensor: the lengths, a CRC of them, then the strings one after the other."""
@@ -371,6 +375,7 @@ class BundleWriter:
         self._path = shard_name(prefix, 0, 1)
         self._entries: dict[bytes, Any] = {}
         self._size = 0
+        self._begun = 0  # so many bytes the disk was told to begin with
         self._file = -1
         with reporting(prefix):
             _make_folder(prefix)
@@ -411,8 +416,19 @@ class BundleWriter:
 
     def _write_numbers(self, array: np.ndarray, entry: Any) -> None:
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        write_all(self._file, data)
-        entry.size, entry.crc32c = data.nbytes, masked(crc32c(data))
+        crc = 0
+        for start in range(0, data.nbytes, PIECE):
+            piece = data[start : start + PIECE]
+            write_all(self._file, piece)
+            crc = crc32c(piece, crc)
+            self._begin_transfer(entry.offset + start + piece.nbytes)
+        entry.size, entry.crc32c = data.nbytes, masked(crc)
+
+    def _begin_transfer(self, end: int) -> None:
+        """Let the disk work while the rest is being written, once there is enough for it."""
+        if end - self._begun >= PIECE:
+            begin_transfer(self._file, self._begun, end - self._begun)
+            self._begun = end
 
     def _write_strings(self, array: np.ndarray, entry: Any) -> None:
         items = [s if isinstance(s, bytes) else str(s).encode() for s in np.asarray(array).reshape(-1)]

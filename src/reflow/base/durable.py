@@ -46,6 +46,16 @@ def write_all(file: int, data: Any) -> None:
         view = view[os.write(file, view[:MAX_TRANSFER]) :]
 
 
+def begin_transfer(file: int, start: int, size: int) -> None:
+    """Have the system begin to put a part of a file on the disk, without waiting for it.
+
+    Else all of it waits for `fsync`, and until then the disk has nothing to do. Where the system cannot,
+    nothing happens.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        os.posix_fadvise(file, start, size, os.POSIX_FADV_DONTNEED)
+
+
 def sync_folder(path: str) -> None:
     """Make renames in the folder of `path` survive a loss of power, where the system can."""
     with contextlib.suppress(OSError):

@@ -206,7 +206,10 @@ def attr_proto(value: Any, kind: str, dtype: dtypes.DType | None = None) -> Any:
 def _tensor_message(value: Any, dtype: dtypes.DType | None) -> Any:
     if isinstance(value, Continued):
         return value.message
-    return value if hasattr(value, "tensor_shape") else tensor_proto(value, dtype or _dtype(value))
+    if hasattr(value, "tensor_shape"):
+        return value
+    same = dtype is not None and np.asarray(value).dtype == dtype.as_numpy_dtype
+    return tensor_proto(value, dtype if dtype is not None and same else _dtype(value))
 
 
 def _dtype(value: Any) -> dtypes.DType:

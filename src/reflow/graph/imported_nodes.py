@@ -54,6 +54,8 @@ class NodeReader:
         if definition is None:
             return self._unknown(graph, node, name, inputs)
         attrs = self._attrs(node, definition)
+        if node.op == "Const":
+            _check_constant(attrs)
         _check_inputs(definition, attrs, inputs)
         op = Operation(graph, node.op, name, inputs, attrs)
         op.colocation = list(node.attr["_class"].list.s) if "_class" in node.attr else []
@@ -163,6 +165,12 @@ def _value(message: Any, attribute: registry.Attribute, op_type: str) -> Any:
                 f"Value for attr '{attribute.name}' of {size} must be at least minimum {attribute.minimum}"
             )
     return value
+
+
+def _check_constant(attrs: dict[str, Any]) -> None:
+    stored, wanted = attrs["value"].dtype, attrs["dtype"]
+    if stored != wanted.as_numpy_dtype:
+        raise ValueError(f"Inconsistent types: the value is of {stored}, the attr 'dtype' says {wanted.name}")
 
 
 # Inputs and outputs

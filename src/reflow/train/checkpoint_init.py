@@ -26,6 +26,7 @@ def init_from_checkpoint(ckpt_dir_or_file: Any, assignment_map: Mapping[str, Any
             one, named in full; the value may also be a variable, or a list of the slices of one.
 
     Raises:
+        TypeError: a value is none of these.
         ValueError: a variable is not in the graph or not in the checkpoint, or its shape is another one.
 
     >>> import os, tempfile, reflow as tf
@@ -47,6 +48,11 @@ def init_from_checkpoint(ckpt_dir_or_file: Any, assignment_map: Mapping[str, Any
     for key, target in sorted(assignment_map.items()):
         if isinstance(target, BaseVariable) or _is_slices(target):
             source.give(key, target)
+        elif not isinstance(target, str):
+            raise TypeError(
+                f"The target of {key!r} must be a name, a scope, a variable or a list of the slices of one; "
+                f"got {target!r} (of a partitioned variable give list(variable))"
+            )
         elif (found := _found(target, made)) is not None:
             source.give(key, found)
         else:

@@ -249,6 +249,9 @@ class Saver:
         if made > self._next_checkpoint_time:
             self._next_checkpoint_time += self.saver_def.keep_checkpoint_every_n_hours * HOUR
             return
+        self._remove(path, meta_graph_suffix)
+
+    def _remove(self, path: str, meta_graph_suffix: str) -> None:
         try:
             remove_checkpoint(path, self.saver_def.version, meta_graph_suffix)
         except errors.OpError as error:
@@ -302,14 +305,20 @@ class Saver:
         target = self._numbered(sess, path, global_step, state_name)
         if not isinstance(sess, BaseSession):
             raise TypeError(f"'sess' must be a Session; {sess}")
+        known = checkpoint_exists(target)
         saved = None if self._is_empty else self._write(sess, path, target)
         if write_meta_graph:
-            with sess.graph.as_default():
-                self.export_meta_graph(
-                    meta_graph_filename(target, meta_graph_suffix),
-                    strip_default_attrs=strip_default_attrs,
-                    save_debug_info=save_debug_info,
-                )
+            try:
+                with sess.graph.as_default():
+                    self.export_meta_graph(
+                        meta_graph_filename(target, meta_graph_suffix),
+                        strip_default_attrs=strip_default_attrs,
+                        save_debug_info=save_debug_info,
+                    )
+            except (OSError, errors.OpError):
+                if saved is not None and not known:
+                    self._remove(saved, meta_graph_suffix)  # else a full disk fills with parts of checkpoints
+                raise
         if write_state and saved is not None:
             self._enter(saved, os.path.dirname(path), state_name, meta_graph_suffix)
         return saved
