@@ -10,6 +10,8 @@ import pytest
 import reflow as tf
 from reflow.runtime.policy import MAX_PROGRAMS
 
+InvalidArgument = tf.errors.InvalidArgumentError
+
 
 def executable(fetch: Any) -> Any:
     """What the runtime keeps of the runs of `fetch` alone."""
@@ -279,3 +281,39 @@ def test_host_ops_on_shapes_are_computed_while_compiling() -> None:
         np.testing.assert_allclose(session.run(w), [0.6] * 3, rtol=1e-6)
         (entry,) = [e for e in session._entries.values() if e.fetches.targets == [step]]
         assert [s.host for s in entry.runner.executable.segments] == [False]
+
+
+def test_steps_on_the_elements_of_a_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host takes an element, one program steps on it: by the short way, too, when a check fails, when an
+    element has a shape that is not worth a program, and with a feed.
+    """
+    monkeypatch.setattr("reflow.runtime.compile.MAX_PROGRAMS", 3)
+
+    def run(tier: str) -> list[Any]:
+        with tf.Graph().as_default():
+            lengths = [3, 3, 7, 1, 2, 4, 3]
+            made = ((np.full(n, n, np.float32), np.int32(9 if n == 7 else n % 4)) for n in lengths)
+            dataset = tf.data.Dataset.from_generator(lambda: made, (tf.float32, tf.int32), ([None], []))
+            values, place = tf.data.make_one_shot_iterator(dataset).get_next()
+            factor = tf.placeholder(tf.float32, [])
+            large = tf.Variable(tf.zeros([4, 1 << 21]))  # so large that steps are compiled at once
+            step = tf.scatter_add(large, place, tf.ones([1 << 21]) * factor * tf.reduce_sum(values))
+            fetches = [values, step[:, 5], tf.reduce_sum(values) * factor]
+            results: list[Any] = []
+            with tf.Session(tier=tier) as sess:
+                sess.run(large.initializer)
+                while True:
+                    try:
+                        results.append([x.tolist() for x in sess.run(fetches, {factor: np.float64(0.5)})])
+                    except InvalidArgument as error:
+                        assert "indices = 9 is not in [0, 4)" in error.message
+                        results.append("refused")
+                    except tf.errors.OutOfRangeError:
+                        runners = [e.runner for e in sess._entries.values() if e.runner.fetched]
+                        return [*results, any(r.direct for r in runners)]
+
+    *short, was_short = run("auto")
+    *plain, _ = run("interpret")
+    assert was_short
+    assert short == plain
+    assert short.count("refused") == 1

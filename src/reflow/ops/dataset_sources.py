@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from reflow.base.pipeline import files, sources
-from reflow.base.pipeline.core import Element, Place, scalar
+from reflow.base.pipeline.core import scalar
 from reflow.base.records import check_compression, read_records
 from reflow.ops.dataset_functions import Body, given_seeds, register_dataset, stream, text, texts
 
@@ -47,11 +46,7 @@ def _generator(
     start = Body(ctx, init_func, inputs[:first], 0)
     step = Body(ctx, next_func, inputs[first:second], first)
     stop = Body(ctx, finalize_func, inputs[second:], second)
-    return sources.Generated(lambda place: start.bind(place)([]), _bound(step), _bound(stop))
-
-
-def _bound(body: Body) -> Callable[[Place, Element], Element]:
-    return lambda place, state: body.bind(place)(state)
+    return sources.Generated(start.bind, step.bind, stop.bind)
 
 
 register_dataset("TensorDataset", _tensors)

@@ -95,8 +95,7 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _checked(array: np.ndarray, wanted: dtypes.DType, position: int, token: str) -> np.ndarray:
-    found = dtypes.as_dtype(array.dtype)
-    if found != wanted:
+    if array.dtype.type is not wanted.as_numpy_dtype and (found := dtypes.as_dtype(array.dtype)) != wanted:
         names = [_C_NAMES.get(t.name, t.name) for t in (found, wanted)]
         fail(f"{position}-th value returned by {token} is {names[0]}, but expects {names[1]}")
     return array

@@ -25,6 +25,8 @@ from reflow.runtime import backend
 from reflow.runtime.guards import BranchesDifferError, Places, holds, selected, traced
 
 CONCRETE = (np.ndarray, np.generic)
+# Steps that compute nothing themselves: what they call sees to floating-point errors as it likes.
+CALLS = frozenset(("IteratorGetNext", "IteratorGetNextSync", "PyFunc", "PyFuncStateless"))
 LARGE = 1 << 16  # elements
 
 
@@ -116,6 +118,9 @@ def evaluate(steps: list[Step], env: list[Any]) -> None:
 
     Overflow and division by zero give inf and NaN, as in XLA.
     """
+    if len(steps) == 1 and steps[0].node.type in CALLS:
+        _evaluate(steps, env)
+        return
     with np.errstate(all="ignore"):
         _evaluate(steps, env)
 

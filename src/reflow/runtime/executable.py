@@ -196,11 +196,21 @@ class Runner:
         """
         program, *others = programs
         if not isinstance(program, Program):
+            self._shorten_after_host(key, programs)
             return
         if not others and not self.executable.outlived and set(self.fetched) <= set(program.results):
             self.direct[key] = Direct(self, program)
         elif len(others) == 1 and others[0].host and not (others[0].writes or others[0].slots):
             self.direct[key] = DirectThenHost(self, program, others[0])
+
+    def _shorten_after_host(self, key: Any, programs: list[Any]) -> None:
+        """Likewise when the host's work comes first: the next element of an iterator."""
+        if len(programs) != 2 or programs[0].writes or not isinstance(programs[1], Program):
+            return
+        segment, program = programs
+        known = {*program.results, *segment.made}
+        if not (program.refused or program.conditional) and set(self.fetched) <= known:
+            self.direct[key] = HostThenDirect(self, program, segment)
 
     def _check_needed(self) -> None:
         for cell in self.needed:
@@ -272,7 +282,8 @@ class Direct:
     __slots__ = ("cells", "constants", "count", "feeds", "fetched", "kept", "program", "reads", "written")
 
     def __init__(self, runner: Runner, program: Program) -> None:
-        plan, (reads, writes, _) = runner.executable.plan, runner.parts[0]
+        plan = runner.executable.plan
+        reads, writes, _ = next(part for part in runner.parts if part[2] is program.segment)
         template: list[Any] = runner.executable.device_template or []
         cells = dict(reads)
         self.program = program
@@ -298,6 +309,10 @@ class Direct:
         arguments = self.constants.copy()
         for n, feed in self.feeds:
             arguments[n] = arrays[feed]
+        return self.call(runner, arguments)
+
+    def call(self, runner: Runner, arguments: list[Any]) -> list[Any]:
+        """Call the program on its arguments, to which the cells' contents are added."""
         with runner.lock:
             if runner.settled != runner.store.host_writes:
                 runner._to_device(self.reads)
@@ -340,6 +355,40 @@ class DirectThenHost(Direct):
             env[place] = value if value.__class__ is np.ndarray else np.asarray(value)
         runner._evaluate(env, self.segment)
         return [own(env[i]) for i in runner.fetched]
+
+
+class HostThenDirect(Direct):
+    """A run of host steps and of one program on what they make: a step on the next element of a dataset."""
+
+    __slots__ = ("ahead", "made", "passed", "program_part")
+
+    def __init__(self, runner: Runner, program: Program, segment: Segment) -> None:
+        super().__init__(runner, program)
+        self.ahead, self.program_part = runner.parts
+        given = {n for n, _ in (*self.cells, *self.feeds)}
+        self.made = [(n, i) for n, i in enumerate(program.arguments) if n not in given and i in segment.made]
+        at = {i: n for n, i in enumerate(program.results)}
+        self.passed = [(at.get(i), i) for i in runner.fetched]  # in the results, or else among all values
+
+    def run(self, runner: Runner, arrays: list[Any]) -> list[Any]:
+        for n in runner.executable.singles:
+            arrays[n] = _single(arrays[n])
+        if runner.executable.outlived:
+            arrays = _copied(arrays)
+        env = runner.executable.template.copy()
+        for place, array in zip(runner.feed_places, arrays, strict=True):
+            env[place] = array
+        runner._interpret(env, *self.ahead)
+        if not self.program.takes(env):  # of shapes that are not worth another compilation
+            runner._interpret(env, *self.program_part)
+            return [own(env[i]) for i in runner.fetched]
+        arguments = self.constants.copy()
+        for n, feed in self.feeds:
+            arguments[n] = arrays[feed]
+        for n, place in self.made:
+            arguments[n] = env[place]
+        results = self.call(runner, arguments)
+        return [own(env[i] if n is None else results[n]) for n, i in self.passed]
 
 
 def _single(array: Any) -> Any:

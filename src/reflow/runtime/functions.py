@@ -15,9 +15,11 @@ import numpy as np
 
 from reflow.graph import scopes
 from reflow.graph.function import FuncGraph, function_of
-from reflow.runtime.evaluate import evaluate, uninitialized
+from reflow.runtime.evaluate import Step, evaluate, uninitialized
 from reflow.runtime.executable import Executable, Runner
+from reflow.runtime.plan import Plan
 from reflow.runtime.policy import Estimate
+from reflow.runtime.segments import looked_at_by
 from reflow.runtime.store import Cell, Store, slot_name
 from reflow.runtime.vectorize import Vectorized
 
@@ -96,6 +98,16 @@ def _functions_of(op: Any) -> list[Any]:
     return [op.attrs[a.name] for a in attrs if a.type == "func" and a.name in op.attrs]
 
 
+def _without_identities(plan: Plan) -> tuple[list[Step], list[int]]:
+    """The steps of a plan and the places of its results, without steps at its end that pass a value on."""
+    plain = [s for s in plan.steps if s.node.type == "Identity" and not (s.guard or s.reads)]
+    source = {s.outputs[0]: s.inputs[0] for s in plain}
+    looked_at = {i for s in plan.steps for i in looked_at_by(s)}
+    last = {i: source[i] for i in plan.fetched if i in source and i not in looked_at}
+    steps = [s for s in plan.steps if not (s.outputs and s.outputs[0] in last)]
+    return steps, [last.get(i, i) for i in plan.fetched]
+
+
 def executable_of(body: FuncGraph) -> Executable:
     """The plan of a body, made on first use."""
     found = body.runtime.get("function")
@@ -125,6 +137,7 @@ class Instance:
         self._runner = Runner(executable, self._store, lock, functions.tier)
         plan = executable.plan
         self._plan, self._template = plan, executable.template
+        self._steps, self._fetched = _without_identities(plan)
         self._calls_functions = any(s.needs_store for s in executable.segments)
         self._direct = self._is_direct(functions.tier)
 
@@ -180,8 +193,8 @@ class Instance:
         env = self._template.copy()
         for place, value in zip(plan.feed_places, arguments, strict=True):
             env[place] = value
-        evaluate(plan.steps, env)
-        return [env[i] for i in plan.fetched]
+        evaluate(self._steps, env)
+        return [env[i] for i in self._fetched]
 
     def _content(self, cell: Cell) -> Any:
         """The value of a captured variable at this moment."""

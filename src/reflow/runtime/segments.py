@@ -54,7 +54,7 @@ class Segment:
         made: set[int] = set()
         inputs: dict[int, None] = {}
         for step in steps:
-            inputs.update(dict.fromkeys(i for i in _looked_at(step) if i not in made and _wanted(i, step)))
+            inputs.update(dict.fromkeys(i for i in looked_at_by(step) if i not in made and _wanted(i, step)))
             made.update(step.outputs)
         self.inputs = list(inputs)
         self.needs_store = host and any(_needs_store(s.node) for s in steps)
@@ -112,7 +112,7 @@ def _wanted(place: int, step: Step) -> bool:
     return step.host or bool(step.guard) or place in step.reads or place not in step.writes
 
 
-def _looked_at(step: Step) -> list[int]:
+def looked_at_by(step: Step) -> list[int]:
     """The places of a step's inputs and conditions."""
     guards = (step.guard, *(step.choices or ()))
     return [*step.inputs, *(place for guard in guards for place, _ in guard)]

@@ -124,16 +124,14 @@ class SparseSlices(Dataset):
         )
 
 
-class Generated(Dataset):
-    """Elements that a function makes: `start()` begins a pass, `step(state)` gives an element or raises
-    OutOfRangeError, `stop(state)` ends the pass."""
+Binding = Callable[[Place], Callable[[Element], Element]]
 
-    def __init__(
-        self,
-        start: Callable[[Place], Element],
-        step: Callable[[Place, Element], Element],
-        stop: Callable[[Place, Element], Any],
-    ) -> None:
+
+class Generated(Dataset):
+    """Elements that a function makes: `start([])` begins a pass, `step(state)` gives an element or raises
+    OutOfRangeError, `stop(state)` ends the pass. Each is asked for once in a pass, by its place."""
+
+    def __init__(self, start: Binding, step: Binding, stop: Binding) -> None:
         self.functions = start, step, stop
 
     def cursor(self, place: Place) -> Cursor:
@@ -144,19 +142,21 @@ class _GeneratedCursor(Cursor):
     def __init__(self, dataset: Generated, place: Place) -> None:
         self._start, self._step, self._stop = dataset.functions
         self._place = place
-        self._state: Element | None = None
+        self._state: Element = []
+        self._next: Callable[[Element], Element] | None = None
         self._ended = False
 
     def __next__(self) -> Element:
         if self._ended:
             raise StopIteration
-        if self._state is None:
-            self._state = self._start(self._place)
+        if self._next is None:
+            self._state = self._start(self._place)([])
+            self._next = self._step(self._place)
         try:
-            return self._step(self._place, self._state)
+            return self._next(self._state)
         except errors.OutOfRangeError:
             self._ended = True
-            self._stop(self._place, self._state)
+            self._stop(self._place)(self._state)
             raise StopIteration from None
 
 
