@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +14,5 @@ from reflow.graph import scopes
 def fresh_process() -> Iterator[None]:
     """Forget the default graph before a test, and take the import hook away after it."""
     scopes.process.root_graph = None
-    for name in ("tensorboard.main", "tensorboard.program"):  # what a test of TensorBoard has loaded
-        sys.modules.pop(name, None)
     yield
     reflow.uninstall()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -69,14 +70,32 @@ def test_a_foreign_tensorflow_is_refused() -> None:
     assert "real TensorFlow is imported already" in result.stderr
 
 
-def test_refused_in_a_tensorboard_process() -> None:
-    result = run("import sys; sys.modules['tensorboard.main'] = sys\nimport reflow; reflow.install()")
-    assert "TensorBoard must run without it" in result.stderr
+TENSORBOARD = "from tensorboard import main, program\n"
+HOOK = "import reflow; reflow.install()\n"
 
 
-def test_tensorboards_own_code_does_not_take_reflow_for_tensorflow() -> None:
-    result = run("import reflow; reflow.install()\nfrom tensorboard.compat import tf; print(tf.__version__)")
-    assert result.stdout == "stub\n", result.stderr
+@pytest.mark.parametrize("code", [TENSORBOARD + HOOK, HOOK + TENSORBOARD], ids=["before", "after"])
+def test_tensorboards_own_code_does_not_take_reflow_for_tensorflow(code: str, tmp_path: Path) -> None:
+    with reflow.summary.FileWriter(str(tmp_path)) as writer:
+        writer.add_summary(reflow.Summary(value=[reflow.Summary.Value(tag="loss", simple_value=0.5)]), 7)
+    result = run(
+        f"{code}import tensorflow; assert tensorflow is reflow\n"
+        "from tensorboard.compat import tf; print(tf.__version__)\n"
+        "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator\n"
+        f"print(EventAccumulator({str(tmp_path)!r}).Reload().Scalars('loss')[0].value)"
+    )
+    assert result.stdout == "stub\n0.5\n", result.stderr
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what TensorBoard imports
+def test_tensorboard_in_the_same_process() -> None:
+    """As in a notebook that shows one; its modules stay for the tests after this one."""
+    importlib.import_module("tensorboard.program").TensorBoard()
+    reflow.install()
+    assert importlib.import_module("tensorflow") is reflow
+    reflow.uninstall()
+    reflow.install()
+    assert importlib.import_module("tensorflow.compat.v1") is reflow
 
 
 def test_switches() -> None:

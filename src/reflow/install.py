@@ -14,7 +14,8 @@ from typing import Any
 from reflow import api
 
 NAME = "tensorflow"
-# TensorBoard takes any importable `tensorflow` for the real one, unless this module of its exists.
+# TensorBoard takes any importable `tensorflow` for the real one, unless this module of its exists. What it has
+# loaded before, it has without TensorFlow: else the real one would be among the modules.
 TENSORBOARD_MARK = "tensorboard.compat.notf"
 
 
@@ -41,10 +42,10 @@ def _modules() -> list[str]:
 def install() -> None:
     """Make `import tensorflow` and `import tensorflow.x.y` give Reflow in this process; once or twice.
 
-    TensorBoard's own code in the process goes on without TensorFlow.
+    TensorBoard's own code in the process goes on without TensorFlow, whether it is loaded before or after.
 
     Raises:
-      RuntimeError: if the real TensorFlow is imported already, or this is a TensorBoard process.
+      RuntimeError: if the real TensorFlow is imported already.
 
     >>> import reflow
     >>> reflow.install()
@@ -59,8 +60,6 @@ def install() -> None:
         raise RuntimeError(
             "reflow.install(): the real TensorFlow is imported already; call install() before it"
         )
-    if "tensorboard.main" in sys.modules or "tensorboard.program" in sys.modules:
-        raise RuntimeError("reflow.install(): TensorBoard must run without it; start TensorBoard by itself")
     sys.modules.setdefault(TENSORBOARD_MARK, _Mark(TENSORBOARD_MARK))
     sys.meta_path.insert(0, TensorFlowFinder())
 
