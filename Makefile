@@ -8,7 +8,9 @@ SOURCES := src tests tools conftest.py $(wildcard examples benchmarks)
 
 .PHONY: test lint types unit demo bench format clean
 
-test: lint types unit
+# Types are checked beside the tests: one core is enough for them.
+test: lint
+	$(MAKE) -j 2 types unit
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import functools
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,11 +33,12 @@ def sources(*folders: Path) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.rglob("*.py"))]
 
 
-def parsed() -> Iterator[tuple[str, ast.Module]]:
-    for path in sources(SRC):
-        yield str(path.relative_to(SRC)), ast.parse(path.read_text(encoding="utf8"))
+@functools.cache
+def parsed() -> list[tuple[str, ast.Module]]:
+    return [(str(p.relative_to(SRC)), ast.parse(p.read_text(encoding="utf8"))) for p in sources(SRC)]
 
 
+@functools.cache
 def function_lengths() -> list[int]:
     """Lines of each function of the source, without its docstring and decorators."""
     found = []

@@ -14,8 +14,8 @@ from typing import Any
 from reflow import api
 
 NAME = "tensorflow"
-# TensorBoard takes any importable `tensorflow` for the real one, unless this module of its exists. What it has
-# loaded before, it has without TensorFlow: else the real one would be among the modules.
+# TensorBoard takes any importable `tensorflow` for the real one, unless this module of its exists. What it
+# has loaded before, it has without TensorFlow: else the real one would be among the modules.
 TENSORBOARD_MARK = "tensorboard.compat.notf"
 
 

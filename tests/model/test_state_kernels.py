@@ -66,6 +66,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.joint
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize(("update", "resource", "indices", "updates", "message"), REFUSED)
 def test_refusals(update: Any, resource: bool, indices: Any, updates: Any, message: str, tier: str) -> None:

@@ -143,7 +143,12 @@ for word in ["bilinear", "nearest", "bicubic", "area"]:
         unknown=STATIC,
     )
 case("resize_images_same", call("image.resize_images", (5, 4)), x=f32(5, 4, 2), unknown=STATIC)
-case("resize_images_same_bytes", call("image.resize", (5, 4)), x=u8(5, 4, 2), unknown=STATIC)
+case(
+    "resize_images_same_bytes",
+    call("image.resize", (5, 4)),
+    x=u8(5, 4, 2),
+    unknown="bytes stay bytes only if the size is known to be the same",
+)
 case("resize_images_bytes", call("image.resize", (4, 4)), x=u8(5, 4, 2), unknown=STATIC)
 case(
     "resize_images_fed",

@@ -13,6 +13,7 @@ import pytest
 
 from reflow.base.errors import InternalError, InvalidArgumentError
 from reflow.ops import philox, philox_sampling
+from reflow.runtime import backend
 
 jax.config.update("jax_enable_x64", True)
 
@@ -136,12 +137,13 @@ def traced_numbers():
     return numbers
 
 
+@pytest.mark.joint
 @pytest.mark.parametrize("number", traced_numbers(), ids=[name_of(CASES[n]) for n in traced_numbers()])
 def test_xla_gives_the_recorded_values(number):
     spec = CASES[number]
     call = CALLS[spec["op"].removeprefix("stateless_")]
-    step = jax.jit(lambda state: call(jnp, state, spec["args"]))
-    state = jax.jit(lambda: first_state(jnp, spec))()
+    step = backend.jitted(lambda state: call(jnp, state, spec["args"]), ())
+    state = backend.jitted(lambda: first_state(jnp, spec), ())()
     for run in range(spec["runs"]):
         state, values = step(state)
         assert state.dtype == np.uint32

@@ -67,6 +67,7 @@ OPS: dict[str, Any] = {
 }
 
 
+@pytest.mark.joint
 @pytest.mark.parametrize("tier", ["interpret", "compile"])
 @pytest.mark.parametrize("name", sorted(OPS))
 def test_channels_first(name: str, tier: str) -> None:
@@ -88,6 +89,7 @@ def numeric(build: Any, arrays: list[np.ndarray], number: int, direction: np.nda
     return (values[0] - values[1]) / (2 * step)
 
 
+@pytest.mark.joint
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("name", sorted(OPS))
 def test_gradients_in_both_layouts(name: str, layout: str) -> None:

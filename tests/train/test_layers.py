@@ -28,6 +28,7 @@ def test_scenario(family: str, name: str) -> None:
     harness.check(tf, FAMILIES[family], name, recordings(family)[name])
 
 
+@pytest.mark.joint
 @pytest.mark.parametrize("name", COMPILED)
 def test_compiled(name: str) -> None:
     make_session = functools.partial(Session, tier="compile")

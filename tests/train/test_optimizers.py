@@ -27,6 +27,7 @@ def test_scenario(family: str, name: str) -> None:
     harness.check(tf, FAMILIES[family], name, recordings(family)[name])
 
 
+@pytest.mark.joint
 @pytest.mark.parametrize(
     "name", [name for family, name in NAMES if family == "optimizers" and "float32_" in name]
 )

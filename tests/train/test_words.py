@@ -22,6 +22,7 @@ def recordings() -> dict[str, Any]:
     return harness.load("words")
 
 
+@pytest.mark.joint
 @pytest.mark.parametrize("tier", ["interpret", "compile"])
 @pytest.mark.parametrize("name", sorted(SCENARIOS.builds))
 def test_scenario(name: str, tier: str) -> None:
@@ -114,6 +115,7 @@ def arguments(program: Any, run: Any, session: Any) -> list[Any]:
     return result
 
 
+@pytest.mark.joint
 @pytest.mark.parametrize("tier", ["interpret", "compile"])
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_an_id_out_of_range_changes_nothing(optimizer: str, tier: str) -> None:

@@ -97,7 +97,7 @@ class _Axes:
         base = self._base_paddings(padding, filter_shape)
         sizes = self._sizes(x)
         if base is None:
-            base = self._around(blocks.shape_of(filters))
+            base = self._around(filter_shape if filters is None else blocks.shape_of(filters))
         paddings, crops = required_space_to_batch_paddings(sizes, self.rate, base)
         rate = _on_all_axes(self.rate, 1, self.dims)
         paddings, crops = _on_all_axes(paddings, 0, self.dims), _on_all_axes(crops, 0, self.dims)
