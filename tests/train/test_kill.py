@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
-import pytest
 
 import reflow as tf
 from reflow.base.bundle_files import NEXT
@@ -45,9 +46,8 @@ def check(sess, parts, saver, path):
     return number
 
 
-@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # other tests of the process have started JAX
-def test_a_killed_save_leaves_the_last_checkpoint_whole(tmp_path):
-    folder = str(tmp_path)
+def kill_savers(folder):
+    """Fork children that save, kill each, and look at what it leaves."""
     parts = build()
     savers = tf.train.Saver(max_to_keep=2), tf.train.Saver()
     dice = random.Random(7)
@@ -78,3 +78,14 @@ def test_a_killed_save_leaves_the_last_checkpoint_whole(tmp_path):
                 check(sess, parts, savers[0], path)
     assert min(reached, kept) > KILLS / 8, "the children did not get far enough for this to say anything"
     assert unfinished > KILLS / 20, "no kill came in the middle of a save"
+
+
+def test_a_killed_save_leaves_the_last_checkpoint_whole(tmp_path):
+    """In a process of its own: one that has grown by other tests takes longer to fork than to save."""
+    command = [sys.executable, "-W", "error", __file__, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+if __name__ == "__main__":
+    kill_savers(sys.argv[1])
