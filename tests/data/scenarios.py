@@ -1,5 +1,5 @@
 """The pipelines that are recorded: every transformation, and the common ways to put them together."""
 
-from . import functions, sources
+from . import files, functions, sources
 
-BUILDS = {**sources.scenario.builds, **functions.scenario.builds}
+BUILDS = {**sources.scenario.builds, **functions.scenario.builds, **files.scenario.builds}

@@ -20,6 +20,8 @@ data.iterators -> python.data.ops.iterator_ops
   data contrib.data: Iterator
 data.readers -> python.data.ops.readers
   data contrib.data: FixedLengthRecordDataset TFRecordDataset TextLineDataset
+data.csv -> python.data.experimental.ops.readers
+  data.experimental contrib.data: CsvDataset make_csv_dataset
 data.experimental
   data.experimental contrib.data: Counter RandomDataset choose_from_datasets
       copy_to_device dense_to_sparse_batch enumerate_dataset get_single_element ignore_errors

@@ -56,24 +56,27 @@ def parallel_interleaved(
         count_tensor(cycle_length, "cycle_length"),
         count_tensor(block_length, "block_length"),
         convert_to_tensor(sloppy, dtypes.bool, name="sloppy"),
-        _optional(buffer_output_elements, "buffer_output_elements", lambda: 2 * block_length),
-        _optional(prefetch_input_elements, "prefetch_input_elements", lambda: 2 * cycle_length),
+        optional_tensor(buffer_output_elements, "buffer_output_elements", lambda: 2 * block_length),
+        optional_tensor(prefetch_input_elements, "prefetch_input_elements", lambda: 2 * cycle_length),
     ]
     return source._unary(
         "ParallelInterleaveDataset", traced.captured, *rest, f=traced.body, spec=spec, functions=[traced]
     )
 
 
-def _optional(value: Any, name: str, default: Callable[[], Any], dtype: Any = dtypes.int64) -> Tensor:
+def optional_tensor(value: Any, name: str, default: Callable[[], Any], dtype: Any = dtypes.int64) -> Tensor:
+    """An argument as a tensor, or a default."""
     return convert_to_tensor(default() if value is None else value, dtype, name=name)
 
 
-def _compression(value: Any) -> Tensor:
-    return _optional(value, "compression_type", str, dtypes.string)
+def compression_tensor(value: Any) -> Tensor:
+    """A compression type as a tensor."""
+    return optional_tensor(value, "compression_type", str, dtypes.string)
 
 
-def _buffer(value: Any) -> Tensor:
-    return _optional(value, "buffer_size", lambda: BUFFER_SIZE)
+def buffer_tensor(value: Any) -> Tensor:
+    """How many bytes to read at a time, as a tensor."""
+    return optional_tensor(value, "buffer_size", lambda: BUFFER_SIZE)
 
 
 class _Reader(Dataset):
@@ -109,7 +112,9 @@ class TextLineDataset(_Reader):
         num_parallel_reads: Any = None,
     ) -> None:  # fmt: skip
         def reader(name: Tensor) -> Tensor:
-            return emit("TextLineDataset", name, _compression(compression_type), _buffer(buffer_size))  # type: ignore[no-any-return]
+            return emit(
+                "TextLineDataset", name, compression_tensor(compression_type), buffer_tensor(buffer_size)
+            )  # type: ignore[no-any-return]
 
         self._set_up(filenames, reader, num_parallel_reads)
 
@@ -137,7 +142,9 @@ class TFRecordDataset(_Reader):
         num_parallel_reads: Any = None,
     ) -> None:  # fmt: skip
         def reader(name: Tensor) -> Tensor:
-            return emit("TFRecordDataset", name, _compression(compression_type), _buffer(buffer_size))  # type: ignore[no-any-return]
+            return emit(
+                "TFRecordDataset", name, compression_tensor(compression_type), buffer_tensor(buffer_size)
+            )  # type: ignore[no-any-return]
 
         self._set_up(filenames, reader, num_parallel_reads)
 
@@ -167,9 +174,9 @@ class FixedLengthRecordDataset(_Reader):
     ) -> None:  # fmt: skip
         def reader(name: Tensor) -> Tensor:
             record = count_tensor(record_bytes, "record_bytes")
-            header = _optional(header_bytes, "header_bytes", int)
-            footer = _optional(footer_bytes, "footer_bytes", int)
-            buffer, kind = _buffer(buffer_size), _compression(compression_type)
+            header = optional_tensor(header_bytes, "header_bytes", int)
+            footer = optional_tensor(footer_bytes, "footer_bytes", int)
+            buffer, kind = buffer_tensor(buffer_size), compression_tensor(compression_type)
             return emit("FixedLengthRecordDatasetV2", name, header, record, footer, buffer, kind)  # type: ignore[no-any-return]
 
         self._set_up(filenames, reader, num_parallel_reads)

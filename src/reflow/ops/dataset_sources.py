@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 
-from reflow.base.pipeline import files, sources
+from reflow.base.pipeline import csv, files, sources
 from reflow.base.pipeline.core import scalar
 from reflow.base.records import check_compression, read_records
+from reflow.base.shape import TensorShape
+from reflow.graph.checks import fail
+from reflow.graph.registry import register
 from reflow.ops.dataset_functions import Body, given_seeds, register_dataset, stream, text, texts
 
 
@@ -75,6 +79,49 @@ def _tf_records(ctx: Any, names: Any, compression: Any, buffer_size: Any) -> fil
     return files.Records(texts(names), lambda name: read_records(name, kind, buffer_size=int(buffer_size)))
 
 
+def _csv_shape(node: Any) -> TensorShape:
+    for tensor in node.inputs[8:]:
+        if (tensor.shape.ndims or 0) > 1 or (tensor.shape.num_elements() or 0) > 1:
+            raise ValueError(
+                f"The default of a column must be one element at most: {node.name} got "
+                f"one of shape {tensor.shape}"
+            )
+    return TensorShape([])
+
+
+def _csv(
+    ctx: Any,
+    names: Any,
+    compression: Any,
+    buffer_size: Any,
+    header: Any,
+    delimiter: Any,
+    quotes: Any,
+    na_value: Any,
+    select_cols: Any,
+    *defaults: Any,
+) -> csv.Csv:
+    selected = np.asarray(select_cols).tolist()
+    if selected and len(selected) != len(defaults):
+        fail("select_cols should match output size")
+    if any(a >= b for a, b in itertools.pairwise(selected)) or min(selected, default=0) < 0:
+        fail("select_cols should be strictly increasing indices")
+    if len(text(delimiter)) != 1:
+        fail("field_delim should be only 1 char")
+    if int(buffer_size) <= 0:
+        fail("buffer_size should be positive")
+    kind = files.checked_compression(text(compression))
+    how = csv.CsvFormat(text(delimiter), bool(quotes), text(na_value), bool(header), kind, int(buffer_size))
+    types = [t.as_numpy_dtype for t in ctx.node.attrs["output_types"]]
+    rows = zip(types, map(np.ravel, defaults), strict=True)
+    columns = [
+        csv.CsvColumn(n, np.dtype(dtype), scalar(default[0]) if default.size else None)
+        for n, (dtype, default) in enumerate(rows)
+    ]
+    return csv.Csv(texts(names), how, columns, selected)
+
+
+register("CSVDataset", shape=_csv_shape, host=_csv, gradient=None)
 register_dataset("TextLineDataset", _text_lines)
 register_dataset("FixedLengthRecordDataset", _fixed_length)
 register_dataset("FixedLengthRecordDatasetV2", _fixed_length)

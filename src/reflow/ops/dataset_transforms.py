@@ -140,6 +140,7 @@ for _type in (
 # The ops of datasets that give blocks of elements of one shape.
 STACKING = frozenset(
     (
+        "CSVDataset",
         "FixedLengthRecordDatasetV2",
         "RangeDataset",
         "TFRecordDataset",
@@ -217,6 +218,8 @@ def _parallel_interleave(ctx: Any, source: Dataset, *rest: Any, f: Any) -> Datas
         raise _invalid(f"`buffer_output_elements` must be > 0, it is {_count(outputs)}")
     if _count(inputs) < 0:
         raise _invalid(f"`prefetch_input_elements` must be >= 0, it is {_count(inputs)}")
+    if together == 1 and not function.makes_slow:
+        return mapping.FlatMap(source, function, is_uniform(ctx.node) and function.makes in STACKING)
     sizes = _count(block), together + _count(inputs), _count(outputs), _count(inputs)
     return ParallelInterleave(source, function, together, *sizes, sloppy=bool(sloppy))
 
