@@ -22,6 +22,9 @@ data.readers -> python.data.ops.readers
   data contrib.data: FixedLengthRecordDataset TFRecordDataset TextLineDataset
 data.csv -> python.data.experimental.ops.readers
   data.experimental contrib.data: CsvDataset make_csv_dataset
+data.example_files
+  data.experimental contrib.data: make_batched_features_dataset parse_example_dataset
+  contrib.data: read_batch_features
 data.experimental
   data.experimental contrib.data: Counter RandomDataset choose_from_datasets
       copy_to_device dense_to_sparse_batch enumerate_dataset get_single_element ignore_errors

@@ -68,6 +68,8 @@ class CsvDataset(Dataset):
     ) -> None:
         names = convert_to_tensor(filenames, dtypes.string, name="filenames")
         kind = compression_tensor(compression_type)
+        if not len(record_defaults):
+            raise ValueError("A CsvDataset needs at least one column: record_defaults is empty")
         defaults = [_required(d) for d in record_defaults]
         defaults = [convert_to_tensor(d, name=f"record_defaults_{n}") for n, d in enumerate(defaults)]
         settings = [
@@ -294,9 +296,11 @@ class _Probe:
 
 
 def _within(convert: Callable[[str], Any], dtype: dtypes.DType) -> Callable[[str], bool]:
+    least, most = (int(x) if dtype.is_integer else float(x) for x in (dtype.min, dtype.max))
+
     def fits(text: str) -> bool:
         try:
-            return bool(dtype.min <= convert(text) <= dtype.max)
+            return bool(least <= convert(text) <= most)
         except ValueError:
             return False
 

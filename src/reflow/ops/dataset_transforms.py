@@ -9,11 +9,12 @@ import numpy as np
 
 from reflow.base import errors
 from reflow.base.pipeline import batching, buffering, mapping, rewriting, shaping, shuffling
-from reflow.base.pipeline.core import Dataset
+from reflow.base.pipeline.core import Dataset, scalar
 from reflow.base.pipeline.interleaving import ParallelInterleave
 from reflow.graph.registry import register
 from reflow.ops.dataset_cache import cache_files
 from reflow.ops.dataset_functions import Body, given_seeds, register_dataset, stream, text, texts
+from reflow.ops.example_kernels import parse_example
 
 
 def is_uniform(node: Any) -> bool:
@@ -290,6 +291,45 @@ def _sparse_batch(ctx: Any, source: Dataset, batch_size: Any, row_shape: Any) ->
     return batching.SparseBatch(source, _count(batch_size), np.asarray(row_shape).tolist())
 
 
+class _Parse:
+    """Parsing as the engine's function of batches of serialized Examples."""
+
+    stacks = slow = makes_slow = False
+
+    def __init__(self, ctx: Any, defaults: tuple[Any, ...]) -> None:
+        attrs = ctx.node.attrs
+        keys = [*attrs["sparse_keys"], *attrs["dense_keys"]]
+        order = sorted(range(len(keys)), key=lambda n: keys[n])
+        self._sparse = len(attrs["sparse_keys"])
+        settings = {
+            "Nsparse": self._sparse,
+            "Ndense": len(attrs["dense_keys"]),
+            **{name: attrs[name] for name in ("sparse_types", "Tdense", "dense_shapes")},
+        }
+        names = np.empty(0, object)
+        parts = [scalar(key.encode("utf-8", "surrogateescape")) for key in keys]
+        self._parse = lambda batch: parse_example(ctx, batch, names, *parts, *defaults, **settings)
+        self._order = order
+
+    def bind(self, place: Any) -> _Parse:
+        return self
+
+    def block(self, block: Any) -> None:
+        return None
+
+    def __call__(self, element: Any) -> list[Any]:
+        found = self._parse(element[0])
+        n = self._sparse
+        sparse = [batching.objects_of(*(found[i + part * n] for part in range(3))) for i in range(n)]
+        values = [*sparse, *found[3 * n :]]
+        return [values[i] for i in self._order]
+
+
+def _parse_dataset(ctx: Any, source: Dataset, calls: Any, *defaults: Any) -> Dataset:
+    return mapping.Map(source, _Parse(ctx, defaults), _threads(calls))
+
+
+register_dataset("ParseExampleDataset", _parse_dataset)
 register_dataset("MapDataset", _map)
 register_dataset("ParallelMapDataset", _parallel_map)
 register_dataset("MapAndBatchDataset", _map_and_batch)

@@ -90,7 +90,7 @@ def parse_example(
         raise ValueError(f"Missing: features was {features}.")
     features = of_any_length(features)
     parsed = _parse_batch(serialized, example_names, wanted(features, EXAMPLE_TYPES), name)
-    return _merged(features, parsed)
+    return with_sparse_features(features, parsed)
 
 
 def _parse_batch(serialized: Any, names: Any, parts: Wanted, name: str | None) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _parse_batch(serialized: Any, names: Any, parts: Wanted, name: str | None) -
             [] if names is None else names,
             parts.sparse_keys,
             parts.dense_keys,
-            _defaults(parts),
+            defaults_of(parts),
             sparse_types=parts.sparse_types,
             dense_shapes=parts.dense_shapes,
             name=name,
@@ -115,7 +115,7 @@ def by_key(parts: Wanted, indices: Any, values: Any, sizes: Any, dense: Any) -> 
     return dict(zip(parts.sparse_keys + parts.dense_keys, [*sparse, *dense], strict=True))
 
 
-def _defaults(parts: Wanted) -> list[Tensor]:
+def defaults_of(parts: Wanted) -> list[Tensor]:
     """The defaults of the dense features, as tensors."""
     rows = zip(parts.dense_keys, parts.dense_types, parts.dense_shapes, strict=True)
     return [_default(key, parts.dense_defaults.get(key), dtype, shape) for key, dtype, shape in rows]
@@ -141,7 +141,7 @@ def default_of(key: str, value: Any, dtype: Any, shape: TensorShape | None) -> T
     return tensor if shape is None else reshape(tensor, shape)
 
 
-def _merged(features: Mapping[str, Any], parsed: dict[str, Any]) -> dict[str, Any]:
+def with_sparse_features(features: Mapping[str, Any], parsed: dict[str, Any]) -> dict[str, Any]:
     """The parsed features with the parts of each SparseFeature put together."""
     result = dict(parsed)
     for key in sorted(features):
@@ -186,8 +186,8 @@ def parse_single_example(
     features = of_any_length(features)
     parts = wanted(features, EXAMPLE_TYPES)
     if example_names is None:
-        return _merged(features, _parse_one(serialized, parts, name))
-    return _merged(features, _parse_named(serialized, example_names, parts, name))
+        return with_sparse_features(features, _parse_one(serialized, parts, name))
+    return with_sparse_features(features, _parse_named(serialized, example_names, parts, name))
 
 
 def _parse_one(serialized: Any, parts: Wanted, name: str | None) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def _parse_one(serialized: Any, parts: Wanted, name: str | None) -> dict[str, An
         indices, values, sizes, dense = emit(
             "ParseSingleExample",
             serialized,
-            _defaults(parts),
+            defaults_of(parts),
             num_sparse=len(parts.sparse_keys),
             sparse_keys=parts.sparse_keys,
             sparse_types=parts.sparse_types,

@@ -315,4 +315,4 @@ def located(error: Exception, step: Step, env: list[Any]) -> Exception:
 
 
 def _shown(value: Any) -> str:
-    return f"{value.dtype}{list(value.shape)}" if hasattr(value, "shape") else type(value).__name__
+    return f"{value.dtype}{list(value.shape)}" if hasattr(value, "dtype") else type(value).__name__
