@@ -15,7 +15,7 @@ from .scenarios import BUILDS
 
 RECORDED = harness.load()
 # TensorFlow 1.15 makes `If` nodes in functions, Reflow the Switch and Merge that it makes elsewhere.
-WITH_CONDITIONS = ("mapped_conditions", "bucketed_to_boundary")
+WITH_CONDITIONS = ("mapped_conditions", "bucketed_to_boundary", "resampled", "resampled_without_dist")
 
 
 @pytest.mark.parametrize("name", list(BUILDS))

@@ -25,6 +25,12 @@ data.csv -> python.data.experimental.ops.readers
 data.example_files
   data.experimental contrib.data: make_batched_features_dataset parse_example_dataset
   contrib.data: read_batch_features
+data.more
+  data.experimental contrib.data: SqlDataset
+  data.experimental: bytes_produced_stats latency_stats
+  contrib.data: sliding_window_batch
+data.resampling
+  data.experimental contrib.data: rejection_resample
 data.experimental
   data.experimental contrib.data: Counter RandomDataset choose_from_datasets
       copy_to_device dense_to_sparse_batch enumerate_dataset get_single_element ignore_errors

@@ -195,7 +195,9 @@ class BundleReader(Checkpoint):
         file, path = self._checked_place(entry, name)
         if dtype == dtypes.string:
             return self._strings(entry, name, shape, os.pread(file, entry.size, entry.offset), path)
-        if dtype.as_numpy_dtype is None or dtype in (dtypes.resource, dtypes.variant):
+        if dtype == dtypes.variant:
+            return self._variants(entry, name, shape, os.pread(file, entry.size, entry.offset), path)
+        if dtype.as_numpy_dtype is None or dtype == dtypes.resource:
             raise errors.UnimplementedError(None, None, f"{self.prefix}: {name} is of type {dtype.name}")
         kind = np.dtype(dtype.as_numpy_dtype)
         if entry.size != count * kind.itemsize:
@@ -263,6 +265,26 @@ class BundleReader(Checkpoint):
         for i, length in enumerate(lengths):
             found[i] = data[at : at + length]
             at += length
+        return found.reshape(shape)
+
+    def _variants(self, entry: Any, name: str, shape: tuple[int, ...], data: bytes, path: str) -> np.ndarray:
+        """A variant tensor, as serialized VariantTensorDataProtos: of each its length, its bytes and a CRC."""
+        count, at, crc = math.prod(shape), 0, 0
+        if 5 * count > entry.size or len(data) != entry.size:
+            self._damaged(f"{name} of shape {list(shape)} has {entry.size} bytes")
+        found = np.empty(count, object)
+        for i in range(count):
+            try:
+                length, at = read_varint(data, at)
+            except ValueError as error:
+                self._damaged(f"the lengths of {name}: {error}", path)
+            found[i], at = data[at : at + length], at + length
+            crc = crc32c(found[i], crc32c(struct.pack("<Q", length), crc))
+            if data[at : at + 4] != struct.pack("<I", masked(crc)):
+                self._bad_sum(name, entry, path)
+            crc, at = crc32c(data[at : at + 4], crc), at + 4
+        if at != entry.size or masked(crc) != entry.crc32c:
+            self._bad_sum(name, entry, path)
         return found.reshape(shape)
 
     def _check_strings(
@@ -409,6 +431,8 @@ class BundleWriter:
         with reporting(self._path):
             if dtype == dtypes.string:
                 self._write_strings(array, entry)
+            elif dtype == dtypes.variant:
+                self._write_variants(array, entry)
             else:
                 self._write_numbers(array, entry)
         self._entries[key] = entry
@@ -439,6 +463,21 @@ class BundleWriter:
         write_all(self._file, head)
         write_all(self._file, data)
         entry.size, entry.crc32c = len(head) + len(data), masked(crc32c(data, crc))
+
+    def _write_variants(self, array: np.ndarray, entry: Any) -> None:
+        """Variants are given as the bytes of a VariantTensorDataProto each."""
+        crc, parts = 0, []
+        for item in np.asarray(array, object).reshape(-1):
+            if not isinstance(item, bytes):
+                kind = type(item).__name__
+                raise errors.UnimplementedError(None, None, f"A variant of kind {kind} cannot be saved")
+            crc = crc32c(item, crc32c(struct.pack("<Q", len(item)), crc))
+            check = struct.pack("<I", masked(crc))
+            crc = crc32c(check, crc)
+            parts += [varint(len(item)), item, check]
+        data = b"".join(parts)
+        write_all(self._file, data)
+        entry.size, entry.crc32c = len(data), masked(crc)
 
     def finish(self) -> None:
         """Put the checkpoint in its place."""

@@ -6,7 +6,7 @@ import collections
 import csv
 import gzip
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, Any
+from typing import Any
 
 from reflow.base import dtypes
 from reflow.data import structure
@@ -48,8 +48,8 @@ class CsvDataset(Dataset):
     >>> with tf.Graph().as_default(), tf.Session() as sess:
     ...     records = tf.data.experimental.CsvDataset(path, [tf.string, [-1]], header=True)
     ...     name, age = records.make_one_shot_iterator().get_next()
-    ...     print(sess.run([name, age]), sess.run([name, age]))
-    [b'Ann', 31] [b'Bob', -1]
+    ...     print(*sess.run([name, age]), *sess.run([name, age]))
+    b'Ann' 31 b'Bob' -1
     """
 
     _shown_as = "CsvDatasetV1"
@@ -242,11 +242,11 @@ class _Probe:
             "quoting": csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
         }
 
-    def _open(self, name: str) -> IO[str]:
+    def _open(self, name: str) -> Any:
         if not self._compression:
             return gfile.GFile(name, "r")
         if self._compression == "GZIP":
-            return gzip.open(name, "rt")  # type: ignore[return-value]
+            return gzip.open(name, "rt")
         raise ValueError(
             f"compression_type {self._compression!r} is not supported for probing columns: give both "
             "`column_names` and `column_defaults`"

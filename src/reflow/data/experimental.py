@@ -256,7 +256,7 @@ def sample_from_datasets(datasets: Sequence[Dataset], weights: Any = None, seed:
     <DatasetV1Adapter shapes: (), types: tf.int32>
     """
     if isinstance(weights, Dataset):
-        logits_of = weights.map(lambda *p: emit("Log", *p, name="logits"))
+        logits_of = weights.map(lambda *p: emit("Log", p, name="logits"))
         pairs = Dataset.zip((logits_of, RandomDataset(seed).batch(2)))
 
         def select_dataset_varying_logits(logits: Tensor, seed: Tensor) -> Tensor:

@@ -112,9 +112,8 @@ class TextLineDataset(_Reader):
         num_parallel_reads: Any = None,
     ) -> None:  # fmt: skip
         def reader(name: Tensor) -> Tensor:
-            return emit(
-                "TextLineDataset", name, compression_tensor(compression_type), buffer_tensor(buffer_size)
-            )  # type: ignore[no-any-return]
+            kind, buffer = compression_tensor(compression_type), buffer_tensor(buffer_size)
+            return emit("TextLineDataset", name, kind, buffer)  # type: ignore[no-any-return]
 
         self._set_up(filenames, reader, num_parallel_reads)
 
@@ -142,9 +141,8 @@ class TFRecordDataset(_Reader):
         num_parallel_reads: Any = None,
     ) -> None:  # fmt: skip
         def reader(name: Tensor) -> Tensor:
-            return emit(
-                "TFRecordDataset", name, compression_tensor(compression_type), buffer_tensor(buffer_size)
-            )  # type: ignore[no-any-return]
+            kind, buffer = compression_tensor(compression_type), buffer_tensor(buffer_size)
+            return emit("TFRecordDataset", name, kind, buffer)  # type: ignore[no-any-return]
 
         self._set_up(filenames, reader, num_parallel_reads)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
 from typing import Any
 
 import numpy as np
 
-from reflow.base.pipeline import csv, files, sources
-from reflow.base.pipeline.core import scalar
+from reflow.base.pipeline import csv, files, sources, sql
+from reflow.base.pipeline.core import Element, Place, scalar
 from reflow.base.records import check_compression, read_records
 from reflow.base.shape import TensorShape
 from reflow.graph.checks import fail
@@ -121,6 +122,23 @@ def _csv(
     return csv.Csv(texts(names), how, columns, selected)
 
 
+SQL_TYPES = ("string", "int8", "int16", "int32", "int64", "uint8", "uint16", "bool", "float64")
+
+
+def _sql(ctx: Any, driver: Any, source: Any, query: Any) -> sql.Sql:
+    types = ctx.node.attrs["output_types"]
+    other = [f"{n} is {t.name}" for n, t in enumerate(types) if t.name not in SQL_TYPES]
+    if other:
+        fail(f"Each element of `output_types` must be one of {', '.join(SQL_TYPES)}: {other[0]}")
+    if any(shape.ndims != 0 for shape in ctx.node.attrs["output_shapes"]):
+        fail("Each element of `output_shapes` must be a scalar.")
+    if text(driver) != b"sqlite":
+        fail(f"The database type of driver_name must be sqlite, got {text(driver).decode()}")
+    arrays = [np.dtype(t.as_numpy_dtype) for t in types]
+    return sql.Sql(os.fsdecode(text(source)), text(query).decode(), arrays)
+
+
+register_dataset("SqlDataset", _sql)
 register("CSVDataset", shape=_csv_shape, host=_csv, gradient=None)
 register_dataset("TextLineDataset", _text_lines)
 register_dataset("FixedLengthRecordDataset", _fixed_length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,8 @@ register_dataset("CacheDataset", _cache)
 register_dataset("IgnoreErrorsDataset", _ignore_errors)
 register_dataset("OptimizeDataset", _optimize)
 for _type in (
+    "BytesProducedStatsDataset",
+    "LatencyStatsDataset",
     "ModelDataset",
     "MaxIntraOpParallelismDataset",
     "PrivateThreadPoolDataset",
@@ -287,6 +290,10 @@ def _unique(ctx: Any, source: Dataset) -> Dataset:
     return batching.Unique(source)
 
 
+def _sliding_window(ctx: Any, source: Dataset, size: Any, shift: Any, stride: Any) -> Dataset:
+    return batching.SlidingBatch(source, _count(size), _count(shift), _count(stride))
+
+
 def _sparse_batch(ctx: Any, source: Dataset, batch_size: Any, row_shape: Any) -> Dataset:
     return batching.SparseBatch(source, _count(batch_size), np.asarray(row_shape).tolist())
 
@@ -308,7 +315,9 @@ class _Parse:
         }
         names = np.empty(0, object)
         parts = [scalar(key.encode("utf-8", "surrogateescape")) for key in keys]
-        self._parse = lambda batch: parse_example(ctx, batch, names, *parts, *defaults, **settings)
+        self._parse: Callable[[Any], Any] = lambda batch: parse_example(
+            ctx, batch, names, *parts, *defaults, **settings
+        )
         self._order = order
 
     def bind(self, place: Any) -> _Parse:
@@ -343,6 +352,7 @@ register_dataset("ScanDataset", _scan)
 register_dataset("GroupByWindowDataset", _group_by_window)
 register_dataset("ExperimentalGroupByReducerDataset", _group_by_reducer)
 register_dataset("DirectedInterleaveDataset", _choose)
+register_dataset("SlidingWindowDataset", _sliding_window)
 register_dataset("UniqueDataset", _unique)
 register_dataset("DenseToSparseBatchDataset", _sparse_batch)
 

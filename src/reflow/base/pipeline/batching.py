@@ -257,7 +257,11 @@ class Window(Unary):
         self.drop_remainder = drop_remainder
 
     def cursor(self, place: Place) -> Cursor:
-        return FromIterator(self._windows(self.source.cursor(place.inside("Window"))))
+        windows = self._windows(self.source.cursor(place.inside("Window")))
+        return FromIterator(map(self._made, windows))
+
+    def _made(self, window: list[Element]) -> Element:
+        return [Elements([[e[n]] for e in window]) for n in range(len(window[0]))]
 
     def _windows(self, source: Cursor) -> Any:
         reach = (self.count - 1) * self.stride + 1
@@ -276,10 +280,19 @@ class Window(Unary):
                     held.append(element)
             if not held or (len(held) < reach and self.drop_remainder):
                 return
-            window = held[:reach][:: self.stride]
-            yield [Elements([[e[n]] for e in window]) for n in range(len(window[0]))]
+            yield held[:reach][:: self.stride]
             to_skip = max(self.shift - len(held), 0)
             held = held[self.shift :]
+
+
+class SlidingBatch(Window):
+    """Batches of `count` elements each, `shift` elements apart; what makes no whole one is left out."""
+
+    def __init__(self, source: Dataset, count: int, shift: int, stride: int) -> None:
+        super().__init__(source, count, shift, stride, drop_remainder=True)
+
+    def _made(self, window: list[Element]) -> Element:
+        return batched(window)
 
 
 class GroupByWindow(Unary):

@@ -1,0 +1,105 @@
+"""Less common sources and transformations of `tf.data.experimental` and `tf.contrib.data`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from reflow.base import dtypes
+from reflow.data import nest, structure
+from reflow.data.dataset import Dataset
+from reflow.data.structure import count_tensor
+from reflow.graph.graph import convert_to_tensor, emit
+from reflow.graph.specs import TensorSpec
+
+Transformation = Callable[[Dataset], Dataset]
+
+
+class SqlDataset(Dataset):
+    """The rows that a database answers a query with, as tuples of scalars.
+
+    Args:
+        driver_name: the kind of database: "sqlite".
+        data_source_name: the file of the database.
+        query: the SQL query.
+        output_types: a tuple of the columns' types: string, bool, float64 or integers. NULL is read as zero
+            or an empty string.
+
+    InvalidArgumentError for another kind of database, other types or another number of columns; UnknownError,
+    with SQLite's message, when the query fails.
+
+    >>> import os, sqlite3, tempfile
+    >>> import reflow as tf
+    >>> path = os.path.join(tempfile.mkdtemp(), "data.sqlite")
+    >>> connection = sqlite3.connect(path)
+    >>> _ = connection.executescript("create table t (i); insert into t values (3), (4)")
+    >>> connection.close()
+    >>> with tf.Graph().as_default(), tf.Session() as sess:
+    ...     rows = tf.data.experimental.SqlDataset("sqlite", path, "select i from t", (tf.int32,))
+    ...     print(sess.run(rows.batch(2).make_one_shot_iterator().get_next()))
+    (array([3, 4], dtype=int32),)
+    """
+
+    _shown_as = "SqlDatasetV1"
+
+    def __init__(self, driver_name: Any, data_source_name: Any, query: Any, output_types: Any) -> None:
+        arguments = [
+            convert_to_tensor(value, dtypes.string, name=name)
+            for value, name in (
+                (driver_name, "driver_name"),
+                (data_source_name, "data_source_name"),
+                (query, "query"),
+            )
+        ]
+        spec = nest.map_structure(lambda dtype: TensorSpec([], dtype), output_types)
+        super().__init__(emit("SqlDataset", *arguments, **structure.attributes(spec)), spec)
+
+
+def sliding_window_batch(
+    window_size: Any, stride: Any = None, window_shift: Any = None, window_stride: Any = 1
+) -> Transformation:
+    """For `dataset.apply`: batches of `window_size` elements each, `window_shift` elements apart.
+
+    Args:
+        window_size: how many elements make a batch.
+        stride: an older name of `window_shift`. ValueError when both are given.
+        window_shift: how far the next batch begins after this one (1).
+        window_stride: how far apart the elements of a batch are.
+
+    >>> import reflow as tf
+    >>> tf.data.Dataset.range(9).apply(tf.contrib.data.sliding_window_batch(3, window_shift=2))
+    <DatasetV1Adapter shapes: (?,), types: tf.int64>
+    """
+    if stride is not None and window_shift is not None:
+        raise ValueError("Cannot specify both `stride` and `window_shift`")
+    shift = next((value for value in (window_shift, stride) if value is not None), 1)
+
+    def transformed(dataset: Dataset) -> Dataset:
+        size = count_tensor(window_size, "window_stride")  # TensorFlow's nodes have that name
+        apart = count_tensor(window_stride, "window_stride")
+        spec = structure.batched(dataset.element_spec, None)
+        return dataset._unary(
+            "SlidingWindowDataset", size, count_tensor(shift, "window_shift"), apart, spec=spec
+        )
+
+    return transformed
+
+
+def bytes_produced_stats(tag: Any) -> Transformation:
+    """For `dataset.apply`: the same elements. TensorFlow counts their bytes if there is a stats aggregator.
+
+    >>> import reflow as tf
+    >>> tf.data.Dataset.range(9).apply(tf.data.experimental.bytes_produced_stats("numbers"))
+    <DatasetV1Adapter shapes: (), types: tf.int64>
+    """
+    return lambda dataset: dataset._unary("BytesProducedStatsDataset", convert_to_tensor(tag, dtypes.string))
+
+
+def latency_stats(tag: Any) -> Transformation:
+    """For `dataset.apply`: the same elements. TensorFlow times them if there is a stats aggregator.
+
+    >>> import reflow as tf
+    >>> tf.data.Dataset.range(9).apply(tf.data.experimental.latency_stats("numbers"))
+    <DatasetV1Adapter shapes: (), types: tf.int64>
+    """
+    return lambda dataset: dataset._unary("LatencyStatsDataset", convert_to_tensor(tag, dtypes.string))
