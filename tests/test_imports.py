@@ -42,6 +42,8 @@ ALLOWED = {
     "train.supervisor": (*MODEL, "summary"),
     "summary": (*MODEL, "train"),
     "data": MODEL,
+    # Positions of iterators are saved as variables are.
+    "data.checkpoints": (*MODEL, "train", "train.hooks_writing"),
     "saved_model": (*MODEL, "train"),
     "contrib": TOP,
     "exchange": (*MODEL, "train", "saved_model", "api"),

@@ -25,6 +25,8 @@ data.csv -> python.data.experimental.ops.readers
 data.example_files
   data.experimental contrib.data: make_batched_features_dataset parse_example_dataset
   contrib.data: read_batch_features
+data.checkpoints
+  data.experimental contrib.data: CheckpointInputPipelineHook make_saveable_from_iterator
 data.more
   data.experimental contrib.data: SqlDataset
   data.experimental: bytes_produced_stats latency_stats

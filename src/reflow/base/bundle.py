@@ -268,7 +268,7 @@ class BundleReader(Checkpoint):
         return found.reshape(shape)
 
     def _variants(self, entry: Any, name: str, shape: tuple[int, ...], data: bytes, path: str) -> np.ndarray:
-        """A variant tensor, as serialized VariantTensorDataProtos: of each its length, its bytes and a CRC."""
+        """A variant tensor, as VariantTensorDataProtos: of each the length, the bytes and a CRC."""
         count, at, crc = math.prod(shape), 0, 0
         if 5 * count > entry.size or len(data) != entry.size:
             self._damaged(f"{name} of shape {list(shape)} has {entry.size} bytes")

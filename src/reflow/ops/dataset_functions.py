@@ -50,6 +50,11 @@ class Body:
         return self._functions.makes_slow(self._body)  # type: ignore[no-any-return]
 
     @property
+    def effect(self) -> str | None:
+        """The type of an op of it, or of a function in it, that does more than compute; None without one."""
+        return self._functions.effect(self._body)  # type: ignore[no-any-return]
+
+    @property
     def makes(self) -> str:
         """The type of the op that the function's first result comes from."""
         op = self._body.outputs[0].op

@@ -34,8 +34,7 @@ def _range(ctx: Any, start: Any, stop: Any, step: Any) -> sources.Range:
 
 
 def _random(ctx: Any, seed: Any, seed2: Any) -> sources.Random:
-    seeds = given_seeds(seed, seed2)
-    return sources.Random(lambda: stream(*seeds))
+    return sources.Random(given_seeds(seed, seed2), stream)
 
 
 def _generator(

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from reflow.base import errors
+from reflow.base.pipeline import positions
 from reflow.base.pipeline.buffering import Iteration
 from reflow.base.pipeline.core import Dataset, Element, scalar
 from reflow.graph import scopes, shapes
@@ -17,6 +18,10 @@ from reflow.ops.dataset_transforms import declared_shapes
 NOT_INITIALIZED = (
     "GetNext() failed because the iterator has not been initialized. Ensure that you have run the "
     "initializer operation for this iterator before getting the next element."
+)
+NOT_READY = (
+    "{}() failed because the iterator has not been initialized. Ensure that you have run the initializer "
+    "operation for this iterator before {} it."
 )
 
 
@@ -100,6 +105,39 @@ def _get_next(ctx: Any, iterator: Any) -> tuple[Any, ...]:
 
 for _type in ("IteratorGetNext", "IteratorGetNextSync"):
     register(_type, shape=declared_shapes, host=_get_next, gradient=None)
+
+
+# Positions
+
+
+def _started(ctx: Any, iterator: Any, message: str) -> IteratorState:
+    """The iterator, a pass begun. FailedPreconditionError when that needs its initializer."""
+    state = _checked(ctx.node, iterator)
+    if not state.iteration.ready:
+        if state.factory is None:
+            raise errors.FailedPreconditionError(None, ctx.node, message)
+        state._begin_by_factory(ctx)
+    return state
+
+
+def _serialize(ctx: Any, iterator: Any) -> Any:
+    state = _started(ctx, iterator, NOT_READY.format("Save", "saving"))
+    _, dataset = state.iteration.position()
+    for function in positions.functions(dataset):
+        effect = getattr(function, "effect", None)
+        if effect is not None:
+            raise errors.FailedPreconditionError(None, ctx.node, f"{effect} is stateful.")
+    return scalar(positions.serialized(state.iteration))
+
+
+def _deserialize(ctx: Any, iterator: Any, serialized: Any) -> tuple[()]:
+    state = _started(ctx, iterator, NOT_READY.format("Restore", "restoring"))
+    positions.restore(state.iteration, text(serialized))
+    return ()
+
+
+register("SerializeIterator", shape=shapes.scalar, host=_serialize, gradient=None)
+register("DeserializeIterator", shape=shapes.no_outputs, host=_deserialize, gradient=None)
 
 
 # Handles

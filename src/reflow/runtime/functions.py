@@ -8,7 +8,7 @@ as little around it as possible; larger ones are compiled by the same policy as 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,16 +73,27 @@ class Functions:
 
     def makes_slow(self, body: FuncGraph) -> bool:
         """Whether some function that a body's nodes hold, or the functions in there, is slow in that way."""
+        return any(self.is_slow(inner) for inner in self._inside(body) if inner is not body)
+
+    def effect(self, body: FuncGraph) -> str | None:
+        """The type of an op in a body, or the functions in there, that keeps state; None without one."""
+        for inner in self._inside(body):
+            for op in inner.get_operations():
+                if op.definition is not None and op.definition.stateful and not _only_reads(op.type):
+                    return op.type
+        return None
+
+    def _inside(self, body: FuncGraph) -> Iterator[FuncGraph]:
+        """A body and all functions in there."""
         found, todo = {body}, [body]
         while todo:
             outer = todo.pop()
-            held = {self.body(outer, f) for op in outer.get_operations() for f in _functions_of(op)}
-            for inner in held - found:
-                if self.is_slow(inner):
-                    return True
-                found.add(inner)
-                todo.append(inner)
-        return False
+            yield outer
+            held = [self.body(outer, f) for op in outer.get_operations() for f in _functions_of(op)]
+            for inner in held:
+                if inner not in found:
+                    found.add(inner)
+                    todo.append(inner)
 
     def vectorized(self, body: FuncGraph, batched: int) -> Vectorized | None:
         """The function of stacked arguments, the first `batched` of them; None when there is none."""
@@ -90,6 +101,11 @@ class Functions:
         if batched not in plans:
             plans[batched] = Vectorized.of(body, executable_of(body).plan, batched)
         return plans[batched]  # type: ignore[no-any-return]
+
+
+def _only_reads(op_type: str) -> bool:
+    """Whether a stateful op is one of those that look at files, or check something."""
+    return op_type == "Assert" or op_type.rstrip("V23").endswith("Dataset")
 
 
 def _functions_of(op: Any) -> list[Any]:

@@ -18,10 +18,12 @@ from reflow.base.pipeline.core import (
     joined,
     only_row,
     part,
+    size,
 )
 from reflow.base.pipeline.shaping import Unary
 from reflow.base.pipeline.sources import Slices
 
+SKIPPED = 4096  # elements passed over at a time
 AUTOMATIC = 4  # elements made ahead when the program leaves the number to us
 PATIENCE = 0.5  # seconds after which an idle thread looks whether it is still wanted
 
@@ -280,12 +282,18 @@ class Iteration:
         """Begin a pass over `dataset`, in place of an older one."""
         run = Run()
         cursor = dataset.cursor(Place(run))
-        _skip(cursor, self._skipped)
+        _skip(cursor, self._skipped, dataset.stacks)
         with self._lock:
             old, self._run, self._cursor, self._ended = self._run, run, cursor, False
             self._dataset, self.taken, self._skipped = dataset, self._skipped, 0
         if old is not None:
             old.close()
+
+    def position(self) -> tuple[int, Dataset]:
+        """How many elements were taken in this pass, and the dataset that it goes over."""
+        with self._lock:
+            assert self._dataset is not None
+            return self.taken, self._dataset
 
     def resume(self, taken: int) -> None:
         """Go to the position `taken`: now, or if no pass has begun, when one does."""
@@ -319,15 +327,16 @@ class Iteration:
         self.close()
 
 
-def _skip(cursor: Cursor, count: int) -> None:
+def _skip(cursor: Cursor, count: int, stacks: bool) -> None:
     """Pass over elements, and errors in their place, as far as there are some."""
-    for _ in range(count):
+    while count > 0:
         try:
-            next(cursor)
+            passed = size(cursor.block(min(count, SKIPPED))) if stacks else len([next(cursor)])
         except StopIteration:
             return
         except Exception:
-            continue
+            passed = 1
+        count -= passed
 
 
 def new_place() -> Place:

@@ -161,13 +161,15 @@ class _GeneratedCursor(Cursor):
 
 
 class Random(Dataset):
-    """Endless pseudo-random 32-bit numbers, as int64; `words` starts the stream of them."""
+    """Endless pseudo-random 32-bit numbers, as int64; `stream` of the seeds is the stream of them."""
 
-    def __init__(self, words: Callable[[], Callable[[int], np.ndarray]]) -> None:
-        self._words = words
+    def __init__(
+        self, seeds: tuple[int, int], stream: Callable[[int, int], Callable[[int], np.ndarray]]
+    ) -> None:
+        self.seeds, self.stream = seeds, stream
 
     def cursor(self, place: Place) -> Cursor:
-        return _RandomCursor(self._words())
+        return _RandomCursor(self.stream(*self.seeds))
 
     def length(self) -> int:
         return -1
