@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reflow.base.pipeline import csv, files, sources, sql
-from reflow.base.pipeline.core import Element, Place, scalar
+from reflow.base.pipeline.core import scalar
 from reflow.base.records import check_compression, read_records
 from reflow.base.shape import TensorShape
 from reflow.graph.checks import fail
