@@ -23,8 +23,8 @@ import json
 import os
 import platform
 import runpy
+import secrets
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from types import ModuleType, TracebackType
 from typing import Any
@@ -235,15 +235,16 @@ def _collections(graph: Any) -> dict[str, list[str]]:
 @contextlib.contextmanager
 def _replaced(path: str) -> Iterator[Any]:
     """A text file to write that takes the place of `path` when the block ends well."""
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=os.path.basename(path))
+    temporary = f"{path}.tmp{secrets.token_hex(8)}"
     try:
-        with os.fdopen(descriptor, "w", encoding="utf8") as file:
+        with open(temporary, "x", encoding="utf8") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
 
 

@@ -367,3 +367,11 @@ def test_projector_config(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="logdir"):
         projector.visualize_embeddings(Nowhere(), config)
+
+
+def test_an_empty_folder_name_is_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with tf.summary.FileWriter("") as writer:
+        writer.add_summary(scalar(1.0), 1)
+    assert writer.get_logdir() == ""
+    assert scalars(tmp_path) == [(1, "a", 1.0)]

@@ -82,6 +82,7 @@ def test_shapes_are_inferred(graph: tf.Graph) -> None:
 def test_the_command_draws(graph: tf.Graph, tmp_path: Path) -> None:
     file, svg = written(graph, "GraphDef", tmp_path), tmp_path / "out.svg"
     assert cli.main(["graph", str(file), "--svg", str(svg)]) == 0
+    assert svg.stat().st_mode == file.stat().st_mode  # what the user lets others read, they can
     text = svg.read_text(encoding="utf8")
     assert "MatMul" in text and "2×1" in text and "initial_value" not in text
     assert cli.main(["graph", str(file), "--svg", str(svg), "--depth", "1"]) == 0

@@ -134,3 +134,9 @@ def test_effects_beside_a_failing_summary_happen_once(tier: str) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match="Nan in summary histogram for: h"):
         started(tier).run([merged, *note] if isinstance(note, list) else [merged, note], {x: np.nan})
     assert len(seen) <= 1
+
+
+@pytest.mark.parametrize("make", [tf.summary.scalar, tf.summary.histogram, tf.summary.image])
+def test_a_summary_needs_a_name(make: Any) -> None:
+    with pytest.raises(ValueError, match="'' is not a valid node name"):
+        make("", tf.zeros([]))

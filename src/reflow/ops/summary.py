@@ -64,6 +64,8 @@ def summary_scope(
     name, family = clean_tag(name), clean_tag(family)
     with name_scope(name if family is None else f"{family}/{name}", default_name, values) as scope:
         tag = scope.rstrip("/")
+        if not tag:
+            raise ValueError(f"{name!r} is not a valid node name")
         yield (tag if family is None else f"{family}/{tag}"), scope
 
 

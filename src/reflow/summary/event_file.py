@@ -124,7 +124,7 @@ class EventFileWriter:
     """Writes Event messages to an event file in a folder.
 
     Args:
-        logdir: the folder; it is made if it is missing.
+        logdir: the folder, the current one if empty; it is made if it is missing.
         max_queue: how many events may wait to be written.
         flush_secs: how many seconds an event may wait.
         filename_suffix: what the file's name ends in.
@@ -137,9 +137,10 @@ class EventFileWriter:
         self, logdir: Any, max_queue: int = 10, flush_secs: float = 120, filename_suffix: str | None = None
     ) -> None:
         self._logdir = os.fsdecode(os.fspath(logdir))
-        gfile.MakeDirs(self._logdir)
-        if not os.access(self._logdir, os.W_OK):
-            raise errors.PermissionDeniedError(None, None, f"The log folder {self._logdir} is not writable")
+        folder = self._logdir or os.curdir
+        gfile.MakeDirs(folder)
+        if not os.access(folder, os.W_OK):
+            raise errors.PermissionDeniedError(None, None, f"The log folder {folder} is not writable")
         self._batch = max_queue if max_queue > 0 else BATCH
         self._flush_secs = flush_secs
         self._suffix = filename_suffix or ""
