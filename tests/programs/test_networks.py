@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
+import reflow as tf
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,3 +85,48 @@ def test_vae_refuses(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     assert "--logs" in refusal("vae", "--logs", tmp_path / "file")
     assert "more than the 1500 images" in refusal("vae", "--batch", 2000)
+
+
+# Style transfer
+
+
+def painted(tmp_path: Path, *words: object) -> tuple[np.ndarray, float, float]:
+    """The picture that a small run makes, and its losses of content and style."""
+    small = "--width", 32, "--filters", 6, "--out", tmp_path / "out.png"
+    found = re.search(
+        r"content ([\d.]+), style ([\d.]+): \S*out.png\n", output("style_transfer", *small, *words)
+    )
+    assert found is not None
+    with Image.open(tmp_path / "out.png") as image:
+        return np.asarray(image), float(found[1]), float(found[2])
+
+
+def test_style_transfer_paints_and_logs(tmp_path: Path) -> None:
+    start, _, far = painted(tmp_path, "--steps", 0)
+    end, kept, near = painted(tmp_path, "--steps", 25, "--logs", tmp_path / "logs")
+    assert start.shape == end.shape == (21, 32, 3) and start.dtype == np.uint8
+    assert near < far / 3 and (start != end).any()
+    (events,) = (tmp_path / "logs").iterdir()
+    steps = [e.step for e in tf.train.summary_iterator(str(events)) if e.HasField("summary")]
+    assert steps == [0, 10, 20, 25]
+    assert b"painting/image" in events.read_bytes()
+    _, faithful, _ = painted(tmp_path, "--steps", 25, "--paint", 0, "--begin", 0)
+    assert faithful < kept / 3
+
+
+def test_style_transfer_reads_pictures(tmp_path: Path) -> None:
+    for name, colour in [("content", (200, 60, 60)), ("style", (20, 200, 40))]:
+        Image.new("RGB", (40, 20 if name == "style" else 60), colour).save(tmp_path / f"{name}.png")
+    files = "--content", tmp_path / "content.png", "--style", tmp_path / "style.png"
+    picture, _, _ = painted(tmp_path, *files, "--steps", 0, "--begin", 0.5)
+    assert picture.shape == (48, 32, 3)
+    assert np.abs(picture - np.array([110, 130, 50])).max() <= 1
+
+
+def test_style_transfer_refuses(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no picture")
+    assert "can't be read" in refusal("style_transfer", "--content", tmp_path / "file")
+    assert "16 x 11 pixels is too small" in refusal("style_transfer", "--width", 16)
+    tiny = "--width", 32, "--filters", 2, "--steps", 0
+    assert "--logs" in refusal("style_transfer", *tiny, "--logs", tmp_path / "file")
+    assert "--out" in refusal("style_transfer", *tiny, "--out", tmp_path / "absent" / "out.png")
