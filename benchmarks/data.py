@@ -156,19 +156,39 @@ def compare(python, rounds):
         print(line + (f" {best[1]:,.0f} | {best[0] / best[1]:.2f} |" if python else ""), flush=True)
 
 
-def memory():
-    """How much the process grows between 10^6 and 10^7 elements."""
-    tf = system("reflow")
+def mapped(tf, folder):
     numbers = tf.data.Dataset.range(10 * N).map(lambda x: tf.cast(x, tf.float32) * 2.0)
-    element = numbers.shuffle(10_000, seed=1).batch(128).make_one_shot_iterator().get_next()
-    with tf.Session() as session:
+    return numbers.shuffle(10_000, seed=1).batch(128)
+
+
+def repeated(tf, folder):
+    rows = np.random.RandomState(0).rand(10_000, 8).astype(np.float32)
+    return tf.data.Dataset.from_tensor_slices(rows).shuffle(1000).repeat().batch(128).prefetch(2)
+
+
+def reread(tf, folder):
+    features = {"x": tf.io.FixedLenFeature([8], tf.float32), "y": tf.io.FixedLenFeature([], tf.int64)}
+    batches = tf.data.TFRecordDataset(records_file(tf, folder)).repeat().shuffle(1000).batch(128)
+    return batches.map(lambda b: tf.io.parse_example(b, features), num_parallel_calls=2).prefetch(1)
+
+
+FLAT = {f.__name__: f for f in (mapped, repeated, reread)}
+
+
+def memory(name):
+    """How much a process grows between 10^6 and 10^7 elements of a pipeline."""
+    tf = system("reflow")
+    with tempfile.TemporaryDirectory() as folder, tf.Session() as session:
+        element = FLAT[name](tf, folder).make_one_shot_iterator().get_next()
         for _ in range(N // 128):
             session.run(element)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for _ in range(9 * N // 128):
             session.run(element)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(f"after 10^6 elements {before // 1024} MB, {grown / 1024:.1f} MB more after 10^7")
+    print(
+        f"{name}: {before // 1024} MB after 10^6 elements, {grown / 1024:.1f} MB more after 10^7", flush=True
+    )
     if grown > 10 * 1024:
         raise SystemExit("memory does not stay flat")
 
@@ -177,13 +197,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tensorflow", metavar="PYTHON", help="a Python that has TensorFlow")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--memory", nargs="*", choices=[*FLAT, []], help="of which pipelines; all if none")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         worker(arguments.worker)
-    elif arguments.memory:
-        memory()
+    elif arguments.memory is not None and len(arguments.memory) == 1:
+        memory(arguments.memory[0])
+    elif arguments.memory is not None:  # each in a process of its own
+        for name in arguments.memory or FLAT:
+            subprocess.run([sys.executable, os.path.abspath(__file__), "--memory", name], check=True)
     else:
         compare(arguments.tensorflow, arguments.rounds)
 

@@ -512,6 +512,40 @@ def resampled_hardly(tf, folder):
     return numbers(tf, 60).apply(resample)
 
 
+def records_of(tf, folder, dataset, kind):
+    """The records of a file after a dataset was written to it."""
+    path = os.path.join(folder, "written")
+    write = tf.data.experimental.TFRecordWriter(path, kind).write(dataset)
+    iterator = tf.data.TFRecordDataset(path, kind).make_initializable_iterator()
+    return iterator.get_next(), [write, iterator.initializer]
+
+
+@scenario
+def records_written(tf, folder):
+    return records_of(tf, folder, tf.data.Dataset.from_tensor_slices(["a", "bc", ""]), None)
+
+
+@scenario
+def records_written_packed(tf, folder):
+    return records_of(tf, folder, numbers(tf, 5).map(tf.as_string).shuffle(5, seed=1), "GZIP")
+
+
+@scenario
+def records_of_numbers(tf, folder):
+    return records_of(tf, folder, numbers(tf, 5), None)
+
+
+@scenario
+def records_of_vectors(tf, folder):
+    return records_of(tf, folder, tf.data.Dataset.from_tensors(["a", "b"]), None)
+
+
+@scenario
+def records_of_failing_elements(tf, folder):
+    dataset = numbers(tf, 3).map(lambda x: tf.as_string(1 // (x - 1)))
+    return records_of(tf, folder, dataset, None)
+
+
 @scenario
 def measured(tf, folder):
     dataset = numbers(tf, 3).apply(tf.data.experimental.bytes_produced_stats("bytes"))

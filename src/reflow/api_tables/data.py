@@ -28,7 +28,7 @@ data.example_files
 data.checkpoints
   data.experimental contrib.data: CheckpointInputPipelineHook make_saveable_from_iterator
 data.more
-  data.experimental contrib.data: SqlDataset
+  data.experimental contrib.data: SqlDataset TFRecordWriter
   data.experimental: bytes_produced_stats latency_stats
   contrib.data: sliding_window_batch
 data.resampling

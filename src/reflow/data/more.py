@@ -8,8 +8,10 @@ from typing import Any
 from reflow.base import dtypes
 from reflow.data import nest, structure
 from reflow.data.dataset import Dataset
+from reflow.data.readers import compression_tensor
 from reflow.data.structure import count_tensor
 from reflow.graph.graph import convert_to_tensor, emit
+from reflow.graph.node import Operation
 from reflow.graph.specs import TensorSpec
 
 Transformation = Callable[[Dataset], Dataset]
@@ -53,6 +55,40 @@ class SqlDataset(Dataset):
         ]
         spec = nest.map_structure(lambda dtype: TensorSpec([], dtype), output_types)
         super().__init__(emit("SqlDataset", *arguments, **structure.attributes(spec)), spec)
+
+
+class TFRecordWriter:
+    """Writes the elements of a dataset, which are strings, to a TFRecord file.
+
+    Args:
+        filename: the file, which is made anew.
+        compression_type: "" (or None), "ZLIB" or "GZIP".
+
+    >>> import os, tempfile
+    >>> import reflow as tf
+    >>> path = os.path.join(tempfile.mkdtemp(), "words.tfrecord")
+    >>> with tf.Graph().as_default(), tf.Session() as sess:
+    ...     words = tf.data.Dataset.from_tensor_slices(["a", "b"])
+    ...     sess.run(tf.data.experimental.TFRecordWriter(path).write(words))
+    >>> list(tf.python_io.tf_record_iterator(path))
+    [b'a', b'b']
+    """
+
+    def __init__(self, filename: Any, compression_type: Any = None) -> None:
+        self._filename = convert_to_tensor(filename, dtypes.string, name="filename")
+        self._compression_type = compression_tensor(compression_type)
+
+    def write(self, dataset: Dataset) -> Operation:
+        """The operation that writes a dataset. TypeError when its elements are no scalar strings."""
+        if not isinstance(dataset, Dataset):
+            raise TypeError("`dataset` must be a `tf.data.Dataset` object.")
+        if not TensorSpec([], dtypes.string).is_compatible_with(dataset.element_spec):
+            raise TypeError(
+                "`dataset` must produce scalar `DT_STRING` tensors whereas it produces shape "
+                f"{dataset.output_shapes} and types {dataset.output_types}"
+            )
+        arguments = (dataset._variant_tensor, self._filename, self._compression_type)
+        return emit("DatasetToTFRecord", *arguments)  # type: ignore[no-any-return]
 
 
 def sliding_window_batch(

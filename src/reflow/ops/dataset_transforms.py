@@ -12,6 +12,8 @@ from reflow.base import errors
 from reflow.base.pipeline import batching, buffering, mapping, rewriting, shaping, shuffling
 from reflow.base.pipeline.core import Dataset, scalar
 from reflow.base.pipeline.interleaving import ParallelInterleave
+from reflow.base.records import RecordWriter
+from reflow.graph import shapes
 from reflow.graph.registry import register
 from reflow.ops.dataset_cache import cache_files
 from reflow.ops.dataset_functions import Body, given_seeds, register_dataset, stream, text, texts
@@ -381,6 +383,14 @@ def _cardinality(ctx: Any, source: Dataset) -> Any:
     return np.int64(-2 if known is None else known)
 
 
+def _write_records(ctx: Any, source: Dataset, filename: Any, compression: Any) -> tuple[()]:
+    with RecordWriter(os.fsdecode(text(filename)), text(compression).decode()) as writer:
+        for (record,) in source.cursor(buffering.new_place()):
+            writer.write(np.asarray(record, object).item())
+    return ()
+
+
+register("DatasetToTFRecord", shape=shapes.no_outputs, host=_write_records, gradient=None)
 register("ReduceDataset", shape=declared_shapes, host=_reduce, gradient=None)
 register("DatasetToSingleElement", shape=declared_shapes, host=_single, gradient=None)
 register("DatasetCardinality", shape=lambda node: (), host=_cardinality, gradient=None)
