@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import sqlite3
 import tempfile
 
 import numpy as np
@@ -95,6 +96,23 @@ def tf_records(tf):
 
 
 elements("tf_records", tf_records)
+elements(
+    "csv",
+    lambda tf: tf.data.experimental.CsvDataset(
+        file_of(b"n,x,s\n1,2.5,one\n3,,two\n"), [tf.int32, [0.5], tf.string], header=True
+    ),
+)
+
+
+def database(tf):
+    name = os.path.join(tempfile.mkdtemp(), "database")
+    connection = sqlite3.connect(name)
+    connection.executescript("create table t (i, s); insert into t values (3, 'x'), (4, null)")
+    connection.close()
+    return tf.data.experimental.SqlDataset("sqlite", name, "select i, s from t", (tf.int64, tf.string))
+
+
+elements("sql", database)
 elements("random", lambda tf: tf.data.experimental.RandomDataset(seed=5), steps=3)
 
 elements("repeat", lambda tf: numbers(tf, 1).repeat(2))
@@ -153,6 +171,7 @@ def old_padded_batch(tf):
 elements("padded_batch_old", old_padded_batch)
 elements("unbatch", lambda tf: tf.data.Dataset.from_tensors([5, 6]).unbatch())
 elements("window", lambda tf: numbers(tf).window(3, 2).flat_map(lambda w: w.batch(3)))
+elements("sliding_window", lambda tf: numbers(tf).apply(tf.contrib.data.sliding_window_batch(3, 2)))
 elements("prefetch", lambda tf: numbers(tf).filter(lambda x: x > 2).prefetch(2))
 elements("cache", lambda tf: numbers(tf).cache())
 elements("ignore_errors", lambda tf: numbers(tf).map(lambda x: 6 // x).apply(
@@ -167,6 +186,8 @@ def tuned(tf):
 
 
 elements("threads", tuned)
+elements("bytes_produced", experimental("bytes_produced_stats", "bytes"))
+elements("latency", experimental("latency_stats", "time"))
 
 
 def not_serializable(tf):
@@ -181,6 +202,23 @@ elements("not_serializable", not_serializable)
 
 elements("map", lambda tf: numbers(tf).map(lambda x: (x * 2, tf.as_string(x))))
 elements("map_parallel", lambda tf: numbers(tf).map(lambda x: x * 2, num_parallel_calls=2))
+
+
+def parsed(tf):
+    example = tf.train.Example()
+    example.features.feature["n"].int64_list.value.append(7)
+    example.features.feature["words"].bytes_list.value.extend([b"a", b"b"])
+    features = {
+        "n": tf.io.FixedLenFeature([], tf.int64),
+        "x": tf.io.FixedLenFeature([2], tf.float32, [1.0, 2.0]),
+        "words": tf.io.VarLenFeature(tf.string),
+    }
+    batches = tf.data.Dataset.from_tensors([example.SerializeToString()] * 2)
+    dataset = batches.apply(tf.data.experimental.parse_example_dataset(features))
+    return dataset.map(lambda row: (row["n"], row["x"], tf.sparse.to_dense(row["words"], "")))
+
+
+elements("parse_examples", parsed, steps=1)
 elements("map_and_batch", experimental("map_and_batch", lambda x: x * 2, 3))
 elements("filter", lambda tf: numbers(tf).filter(lambda x: x > 3))
 elements("take_while", experimental("take_while", lambda x: x < 3), steps=3)
@@ -278,6 +316,36 @@ def device_of(tf):
 
 
 case("iterator_device", device_of)
+
+
+def position(tf):
+    """The element after a position was kept, and the one after it was gone back to."""
+    iterator = numbers(tf).make_initializable_iterator()
+    resource = iterator._iterator_resource
+    with tf.control_dependencies([iterator.initializer]):
+        kept = tf.get_default_graph().create_op("SerializeIterator", [resource]).outputs[0]
+    with tf.control_dependencies([kept]):
+        before = iterator.get_next()
+    with tf.control_dependencies([before]):
+        back = tf.get_default_graph().create_op("DeserializeIterator", [resource, kept])
+    with tf.control_dependencies([back]):
+        return before, iterator.get_next()
+
+
+case("position", position)
+
+
+def written(tf):
+    name = file_of(b"")
+    words = tf.data.Dataset.from_tensor_slices(["a", "bc"])
+    records = tf.data.TFRecordDataset(name).batch(2)
+    with tf.control_dependencies([tf.data.experimental.TFRecordWriter(name).write(words)]):
+        iterator = records.make_initializable_iterator()
+    with tf.control_dependencies([iterator.initializer]):
+        return iterator.get_next()
+
+
+case("written", written)
 
 
 def optional_next(tf):
