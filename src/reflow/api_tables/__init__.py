@@ -30,6 +30,7 @@ from reflow.api_tables import (
     data,
     files,
     image,
+    internals,
     layers,
     metrics,
     model,
@@ -62,6 +63,7 @@ TABLES = (
     metrics.TABLE,
     layers.TABLE,
     monitored.TABLE,
+    internals.TABLE,
 )
 
 ALIASES = """
@@ -76,7 +78,8 @@ python.platform.test = test
 python.framework.errors_impl = python.framework.errors
 contrib.layers.python.layers.layers = contrib.layers.python.layers
 contrib.framework.nest = python.util.nest
+python.ops.nn = nn
 contrib.slim.initializers = contrib.layers.python.layers.initializers
 """
 
-RENAMED = summary.RENAMED
+RENAMED = summary.RENAMED + internals.RENAMED

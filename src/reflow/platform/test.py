@@ -25,6 +25,7 @@ from reflow.base import dtypes, errors
 from reflow.graph import graph as graphs
 from reflow.graph import scopes
 from reflow.graph.device import DeviceSpec
+from reflow.platform.benchmark import benchmarks_main
 from reflow.runtime.session import Session
 
 __all__ = [
@@ -108,9 +109,16 @@ def test_src_dir_path(relative_path: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tests of the main script, after parsing its flags; the other arguments go to unittest."""
-    rest = absl_flags.FLAGS(sys.argv if argv is None else argv, known_only=True)
-    unittest.main(argv=rest)
+    """Run the tests of the main script, after parsing its flags; the other arguments go to unittest.
+
+    With an argument `--benchmarks=PATTERN`, run the benchmarks of `tf.test.Benchmark` classes instead.
+    """
+    arguments = list(sys.argv if argv is None else argv)
+
+    def tests() -> None:
+        unittest.main(argv=absl_flags.FLAGS(arguments, known_only=True))
+
+    benchmarks_main(tests, arguments)
 
 
 class _CheckedThread:

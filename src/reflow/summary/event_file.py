@@ -31,8 +31,9 @@ DOUBLE = struct.Struct("<d").pack
 class EventsFile:
     """An event file that is made when the first event is written, and the events that wait for it."""
 
-    def __init__(self, logdir: str, suffix: str) -> None:
+    def __init__(self, logdir: str, suffix: str, prefix: str = "events") -> None:
         self.logdir = logdir
+        self.prefix = prefix
         self.suffix = suffix
         self.path = ""
         self.pending: collections.deque[bytes] = collections.deque()  # whose methods need no lock
@@ -46,7 +47,7 @@ class EventsFile:
         now = int(time.time())
         host = socket.gethostname()
         while True:
-            path = os.path.join(self.logdir, f"events.out.tfevents.{now:010d}.{host}{self.suffix}")
+            path = os.path.join(self.logdir, f"{self.prefix}.out.tfevents.{now:010d}.{host}{self.suffix}")
             try:
                 with reporting(path):
                     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
