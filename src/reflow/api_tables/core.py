@@ -50,6 +50,7 @@ base.errors
   errors: ABORTED ALREADY_EXISTS CANCELLED DATA_LOSS DEADLINE_EXCEEDED FAILED_PRECONDITION INTERNAL
       INVALID_ARGUMENT NOT_FOUND OK OUT_OF_RANGE PERMISSION_DENIED RESOURCE_EXHAUSTED UNAUTHENTICATED
       UNAVAILABLE UNIMPLEMENTED UNKNOWN
+  python.framework.errors_impl: OperatorNotAllowedInGraphError
 base.shape
   . compat python.framework.tensor_shape: dimension_at_index dimension_value
   . python.framework.tensor_shape: Dimension TensorShape

@@ -50,6 +50,10 @@ DATA_LOSS = 15
 UNAUTHENTICATED = 16
 
 
+class OperatorNotAllowedInGraphError(TypeError):
+    """A tensor was used where only its value would do: in an `if`, or a loop over it."""
+
+
 class OpError(Exception):
     """An error of running a graph: the base of all others here.
 

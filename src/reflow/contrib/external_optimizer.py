@@ -12,8 +12,8 @@ import numpy as np
 from reflow.autodiff import gradients
 from reflow.graph.graph import Tensor
 from reflow.model.variables import trainable_variables
-from reflow.ops.joining import concat
 from reflow.ops.array import placeholder, zeros_like
+from reflow.ops.joining import concat
 from reflow.ops.shaping import reshape
 from reflow.platform.logging import info
 from reflow.runtime.session import get_default_session
@@ -28,6 +28,10 @@ def _sizes(variable: Any) -> tuple[int, ...]:
 def _gradients(loss: Any, variables: Sequence[Any]) -> list[Any]:
     found = gradients(loss, variables)
     return [zeros_like(v) if g is None else g for g, v in zip(found, variables, strict=True)]
+
+
+def _first(function: Evaluate) -> Evaluate:
+    return lambda x: function(x)[0]
 
 
 def _packed(tensors: Sequence[Any]) -> Tensor | None:
@@ -117,7 +121,7 @@ class ExternalOptimizerInterface:
             return self._function(session, feeds, tensors, extra, callback)
 
         def functions(tensors: Sequence[Any]) -> list[Evaluate]:
-            return [(lambda x, f=function([t]): f(x)[0]) for t in tensors]
+            return [_first(function([t])) for t in tensors]
 
         found = self._minimize(
             initial_val=session.run(self._packed_var),

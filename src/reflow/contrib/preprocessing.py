@@ -73,9 +73,7 @@ class CategoricalVocabulary:
         alphabet."""
         words = sorted(self._freq.items(), key=lambda item: (-item[1], isinstance(item[0], str), item[0]))
         kept = [
-            (word, count)
-            for word, count in words
-            if count > min_frequency and not 0 < max_frequency <= count
+            (word, count) for word, count in words if count > min_frequency and not 0 < max_frequency <= count
         ]
         self._mapping, self._reverse_mapping = {self._unknown_token: 0}, [self._unknown_token]
         for word, _ in kept:
@@ -174,8 +172,8 @@ class VocabularyProcessor:
     def restore(cls, filename: Any) -> VocabularyProcessor:
         """The processor that `save` wrote.
 
-        Raises NotFoundError when there is no such file; DataLossError when it is another one. The pickles that
-        TensorFlow wrote are refused: reading one runs whatever code is in it.
+        Raises NotFoundError when there is no such file; DataLossError when it is another one. The pickles
+        that TensorFlow wrote are refused: reading one runs whatever code is in it.
         """
         with GFile(filename, "rb") as file:
             content = _parsed(filename, file.read())

@@ -326,7 +326,8 @@ class Graph:
                 )
             if op is None:
                 raise KeyError(
-                    f"The name {name!r} refers to a Tensor which does not exist. {self._nearest(op_name)}"
+                    f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, "
+                    f"does not exist in the graph.{self._nearest(op_name)}"
                 )
             if int(index) >= len(op.outputs):
                 raise KeyError(
@@ -342,14 +343,12 @@ class Graph:
                 f'"<op_name>:<output_index>".'
             )
         if op is None:
-            raise KeyError(
-                f"The name {name!r} refers to an Operation not in the graph. {self._nearest(name)}"
-            )
+            raise KeyError(f"The name {name!r} refers to an Operation not in the graph.{self._nearest(name)}")
         return op
 
     def _nearest(self, name: str) -> str:
         near = get_close_matches(name, self._by_name, n=3)
-        return f"The nearest names: {', '.join(near)}" if near else "No name is near it."
+        return f" The nearest names: {', '.join(near)}" if near else ""
 
     def is_feedable(self, tensor: Tensor) -> bool:
         return tensor not in self._unfeedable

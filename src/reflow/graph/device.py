@@ -11,6 +11,8 @@ from typing import Any
 
 _PART = re.compile(r"^(job):([^/]+)$|^(replica|task):(\d+)$|^(?:device:)?([A-Za-z_]+):(\d+|\*)$")
 
+KNOWN = ("CPU", "GPU", "TPU", "XLA_CPU", "XLA_GPU")  # types that need no "device:" before them
+
 
 @dataclass
 class DeviceSpec:
@@ -83,16 +85,22 @@ def _parts(name: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in filter(None, name.split("/")):
         match = _PART.match(part)
-        if match is None:
+        if match is None or not (part.startswith("device:") or match[1] or match[3] or _is_known(match[5])):
             raise ValueError(f"Unknown attribute: {part.partition(':')[0]!r} in {name!r}")
         if match[1]:
             found["job"] = match[2]
         elif match[3]:
             found[match[3]] = int(match[4])
         else:
-            found["device_type"] = match[5].upper() if match[5].lower() in ("cpu", "gpu", "tpu") else match[5]
+            if "device_type" in found:
+                raise ValueError(f"Cannot specify multiple device types: {name}")
+            found["device_type"] = match[5].upper() if _is_known(match[5]) else match[5]
             found["device_index"] = None if match[6] == "*" else int(match[6])
     return found
+
+
+def _is_known(device_type: str) -> bool:
+    return device_type.upper() in KNOWN
 
 
 def merged(inner: str, outer: str) -> str:

@@ -7,7 +7,7 @@ import sys
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from reflow.base import dtypes
+from reflow.base import dtypes, errors
 from reflow.base.shape import TensorShape, as_shape, unknown_shape
 from reflow.graph import registry, scopes
 from reflow.graph.operators import OVERLOADABLE, Operators
@@ -124,7 +124,7 @@ class Tensor(Operators):
         return f'Tensor("{self.name}"{shape}, dtype={self.dtype.name}{device})'
 
     def __bool__(self) -> bool:
-        raise TypeError(
+        raise errors.OperatorNotAllowedInGraphError(
             f"{self}: using a `tf.Tensor` as a Python `bool` is not allowed: it has no value until a "
             f"session runs it. "
             "Write `if t is not None:` to test whether a tensor is given, and tf.cond or tf.where to "
@@ -134,7 +134,7 @@ class Tensor(Operators):
     __nonzero__ = __bool__
 
     def __iter__(self) -> Any:
-        raise TypeError(
+        raise errors.OperatorNotAllowedInGraphError(
             f"Tensor objects are only iterable when eager execution is enabled: {self}. "
             "Use tf.unstack(t) for its rows, or tf.map_fn to apply a function to each."
         )

@@ -59,6 +59,10 @@ def convolution_shape(rank: int) -> Any:
         depth, part = depth_of(inputs, layout), kernel[-2]
         if depth is not None and part and depth % part:
             raise ValueError(f"Depth of input ({depth}) is not a multiple of input depth of filter ({part})")
+        if depth is not None and part and kernel[-1] is not None and kernel[-1] % (depth // part):
+            raise ValueError(
+                f"Depth of output ({kernel[-1]}) is not a multiple of the number of groups ({depth // part})"
+            )
         axes = zip(
             space_of(inputs, layout),
             kernel,

@@ -204,6 +204,10 @@ def _concat_kernel(xp: Any, *inputs: Any) -> Any:
     return joined(xp, inputs[:-1], int(inputs[-1]))
 
 
+def _sizes(value: Any) -> str:
+    return "[" + ",".join(map(str, value.shape)) + "]"
+
+
 def joined(xp: Any, values: Sequence[Any], axis: int) -> Any:
     """Arrays joined along `axis`; checks as TensorFlow's kernel."""
     ndims = values[0].ndim
@@ -216,8 +220,8 @@ def joined(xp: Any, values: Sequence[Any], axis: int) -> Any:
             or v.shape[:at] + v.shape[at + 1 :] != values[0].shape[:at] + values[0].shape[at + 1 :]
         ):
             fail(
-                f"ConcatOp : Dimensions of inputs should match: shape[0] = {list(values[0].shape)} "
-                f"vs. shape[{i}] = {list(v.shape)}"
+                f"ConcatOp : Dimensions of inputs should match: shape[0] = {_sizes(values[0])} "
+                f"vs. shape[{i}] = {_sizes(v)}"
             )
     return xp.concatenate(values, axis=at)
 

@@ -295,9 +295,7 @@ class Optimizer:
         valid = list(self._valid_dtypes())
         for t in tensors:
             if t.dtype.base_dtype not in valid:
-                raise ValueError(
-                    f"Invalid type {t.dtype.base_dtype!r} for {t.name}, expected: {[v.name for v in valid]}."
-                )
+                raise ValueError(f"Invalid type {t.dtype.base_dtype!r} for {t.name}, expected: {valid}.")
 
     def _call_if_callable(self, param: Any) -> Any:
         return param() if callable(param) else param
