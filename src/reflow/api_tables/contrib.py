@@ -6,8 +6,7 @@ contrib.layers_initializers -> contrib.slim contrib.layers contrib.layers.python
   contrib.slim contrib.layers: xavier_initializer_conv2d=xavier_initializer
   contrib.layers.python.layers.initializers: xavier_initializer_conv2d=xavier_initializer
 contrib.external_optimizer
-  contrib.opt contrib.opt.python.training.external_optimizer: ExternalOptimizerInterface
-      ScipyOptimizerInterface
+  contrib.opt: ExternalOptimizerInterface ScipyOptimizerInterface
 contrib.mode_keys
   estimator python.estimator.model_fn python.estimator.estimator_lib: ModeKeys=EstimatorModeKeys
   contrib.learn contrib.learn.python.learn.estimators.model_fn: ModeKeys=LearnModeKeys

@@ -38,7 +38,7 @@ def _packed(tensors: Sequence[Any]) -> Tensor | None:
     """Tensors as one vector, one after the other."""
     flat = [reshape(t, [-1]) for t in tensors]
     if len(flat) > 1:
-        return concat(flat, 0)  # type: ignore[no-any-return]
+        return concat(flat, 0)
     return flat[0] if flat else None
 
 

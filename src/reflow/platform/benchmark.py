@@ -126,7 +126,8 @@ def _timed(sess: Any, what: Any, feed_dict: Any) -> float:
     return time.perf_counter() - start
 
 
-def _subclasses(cls: type) -> Iterator[type]:
+def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
+    inner: type[Any]
     for inner in cls.__subclasses__():
         yield inner
         yield from _subclasses(inner)
