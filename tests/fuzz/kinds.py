@@ -31,7 +31,7 @@ from reflow.train.restoring import object_names
 
 RECORDED = Path(__file__).parent.parent / "train" / "data" / "checkpoints" / "tf1"
 IMAGE_ROOM = 8 << 20  # bytes: some pixels in the forms that decoding takes them through
-GIF_ROOM = 4 * image_files.GIF_ROOM
+GIF_ROOM = 1 << 27  # a code of twelve bits may stand for 4,096 pixels, each of which takes some bytes
 FULL = 50  # every so many SavedModels are loaded with their variables
 
 

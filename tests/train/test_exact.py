@@ -169,6 +169,13 @@ def test_a_builder_of_the_programs_own_is_refused():
 
 NOISE = "noise/RandomUniform"
 LONG = {"dtype": "int64", "shape": [9], "data": "AAAA"}
+SHORT = {"dtype": "float32", "shape": [], "data": "AAAAAA=="}
+
+
+def state_of(**parts):
+    return json.dumps({"version": 1, "random": {}, "iterators": {}, **parts}).encode()
+
+
 STATES = [
     (b"{", tf.errors.DataLossError),
     (b"[1]", tf.errors.DataLossError),
@@ -182,6 +189,12 @@ STATES = [
         json.dumps({"version": 1, "random": {NOISE: LONG}, "iterators": {}}).encode(),
         tf.errors.DataLossError,
     ),
+    (state_of(queues=[]), tf.errors.DataLossError),
+    (state_of(queues={"absent": {"elements": [], "closed": False, "drawn": 0}}), tf.errors.NotFoundError),
+    (state_of(queues={"q": {"elements": [[LONG]], "closed": False, "drawn": 0}}), tf.errors.DataLossError),
+    (state_of(queues={"q": {"elements": [[SHORT]], "closed": False, "drawn": 0}}), tf.errors.DataLossError),
+    (state_of(queues={"q": {"elements": [], "closed": 3, "drawn": 0}}), tf.errors.DataLossError),
+    (state_of(queues={"q": {"elements": [], "closed": True, "drawn": 1 << 60}}), tf.errors.DataLossError),
 ]
 
 
@@ -194,11 +207,69 @@ def test_a_damaged_state_changes_nothing(tmp_path, state, error):
     with tf.Graph().as_default(), tf.Session() as sess:
         v = tf.Variable(1.0, name="v")
         tf.random_uniform([], seed=1, name="noise")
+        tf.FIFOQueue(5, [tf.int32], [[]], name="q")
         sess.run(v.initializer)
         saver = tf.train.Saver(exact=True)
         with pytest.raises(error, match="model"):
             saver.restore(sess, path)
         assert sess.run(v) == 1.0
+
+
+# Queues
+
+
+def queues():
+    """A queue of each kind: what fills it, and what takes from it."""
+    tf.set_random_seed(5)
+    number, names = tf.placeholder(tf.int64, [None]), tf.placeholder(tf.string, [None])
+    made = [
+        tf.FIFOQueue(50, [tf.int64, tf.string], [[], []], name="fifo"),
+        tf.RandomShuffleQueue(50, 2, [tf.int64, tf.string], [[], []], name="shuffle"),
+        tf.PriorityQueue(50, [tf.string], [[]], name="priority"),
+    ]
+    fill = [q.enqueue_many([number, names]) for q in made]
+    v = tf.Variable(0, name="v")
+    return (number, names), fill, [q.dequeue() for q in made], v, made
+
+
+def test_queues_come_back(tmp_path):
+    path = str(tmp_path / "model")
+    rows = [5, 3, 9, 3, 1, 7, 2, 8], [b"five", b"three", b"", b"3", b"one", b"\0\xff", b"two", b"eight"]
+    with tf.Graph().as_default(), tf.Session() as sess:
+        feeds, fill, take, v, made = queues()
+        sess.run([v.initializer, fill], dict(zip(feeds, rows, strict=True)))
+        sess.run(take), sess.run(take)
+        sess.run(made[0].close())
+        tf.train.Saver(exact=True).save(sess, path)
+        wanted = [sess.run(take) for _ in range(4)]
+        assert [number for _, _, (number, _) in wanted] == [3, 3, 5, 7]
+    for used in (False, True):
+        with tf.Graph().as_default(), tf.Session() as sess:
+            feeds, fill, take, _, made = queues()
+            if used:
+                sess.run(fill, dict(zip(feeds, rows, strict=True)))
+                sess.run(take)
+            tf.train.Saver(exact=True).restore(sess, path)
+            assert sess.run([q.size() for q in made]) == [6, 6, 6]
+            assert [sess.run(take) for _ in range(4)] == wanted
+            assert sess.run(made[0].is_closed()) and not sess.run(made[1].is_closed())
+
+
+def test_queues_that_threads_fill_are_refused(tmp_path):
+    path = str(tmp_path / "model")
+    with tf.Graph().as_default(), tf.Session() as sess:
+        v = tf.Variable(1.0)
+        queue = tf.train.string_input_producer(["a", "b"], shuffle=False)
+        sess.run([v.initializer, queue.size(), tf.local_variables_initializer()])
+        with pytest.raises(ValueError, match=f"queue '{queue.name}' is used by other threads"):
+            tf.train.Saver(exact=True).save(sess, path)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        v = tf.Variable(1.0)
+        queue = tf.RandomShuffleQueue(5, 0, [tf.int32], [[]], name="unseeded")
+        sess.run([v.initializer, queue.enqueue([1])])
+        with pytest.raises(ValueError, match="queue 'unseeded' has no seed"):
+            tf.train.Saver(exact=True).save(sess, path)
+    assert not list(tmp_path.iterdir())
 
 
 # A real kill

@@ -12,13 +12,21 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from reflow.base import errors
 
 Element = tuple[Any, ...]
+
+
+class Contents(NamedTuple):
+    """What a queue holds, in its order, whether it is closed, and how many random numbers it has used."""
+
+    elements: list[Element]
+    closed: bool
+    drawn: int
 
 
 class Queue:
@@ -29,6 +37,7 @@ class Queue:
         capacity: how many elements it holds; -1 for any number.
     """
 
+    drawn = 0  # how many random numbers it has used
     least = 0  # how many elements stay in while the queue is open
 
     def __init__(self, kind: str, capacity: int) -> None:
@@ -45,6 +54,30 @@ class Queue:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    # Saving
+
+    def contents(self) -> Contents | None:
+        """What is in the queue; None while somebody is adding or taking, which nothing could bring back."""
+        with self._changed:
+            if self._adders or self._adding.locked() or self._taking.locked():
+                return None
+            return Contents(self._in_order(), self.closed, self.drawn)
+
+    def restore(self, contents: Contents) -> None:
+        """Hold what another queue of this kind held. Nobody may use the queue meanwhile."""
+        with self._changed:
+            self._clear(contents.drawn)
+            for element in contents.elements:
+                self.put(element)
+            self.closed = contents.closed
+            self._changed.notify_all()
+
+    def _in_order(self) -> list[Element]:
+        return list(self._items)
+
+    def _clear(self, drawn: int) -> None:
+        self._items.clear()
 
     # What kinds of queues do in their own way
 
@@ -147,15 +180,22 @@ class Queue:
 class ShuffleQueue(Queue):
     """A queue that gives any of its elements, of which `least` stay in to choose from while it is open.
 
-    `draws` gives random numbers, 32 bits each.
+    `draws` makes an iterator of random numbers, 32 bits each.
     """
 
-    def __init__(self, kind: str, capacity: int, least: int, draws: Iterator[int]) -> None:
+    def __init__(self, kind: str, capacity: int, least: int, draws: Callable[[], Iterator[int]]) -> None:
         super().__init__(kind, capacity)
         self.least = least
-        self._draws = draws
+        self._start = draws
+        self._draws = draws()
+
+    def _clear(self, drawn: int) -> None:
+        super()._clear(drawn)
+        self._draws, self.drawn = self._start(), drawn
+        collections.deque(itertools.islice(self._draws, drawn), maxlen=0)
 
     def take(self) -> Element:
+        self.drawn += 1
         place = next(self._draws) % len(self._items)
         element, last = self._items[place], self._items.pop()
         if place < len(self._items):
@@ -186,6 +226,12 @@ class PriorityQueue(Queue):
     def put_back(self, elements: list[Element]) -> None:
         for element in elements:
             self.put(element)
+
+    def _in_order(self) -> list[Element]:
+        return [element for _, _, element in sorted(self._heap, key=lambda row: row[:2])]
+
+    def _clear(self, drawn: int) -> None:
+        self._heap.clear()
 
 
 def stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:

@@ -225,7 +225,8 @@ def _parts(tensors: dict[str, Any]) -> dict[str, Any]:
 
 def _argument(name: str, tensor: Any, options: argparse.Namespace) -> Any:
     """The type and shape of an argument. ValueError when a dimension is not known and not given."""
-    given = dict(text.partition("=")[::2] for text in options.shape)
+    pairs = [text.partition("=")[::2] for text in options.shape]
+    given = {f"{key}:0" if f"{key}:0" == name else key: value for key, value in pairs}
     sizes = tensor.shape.ints
     if name in given:
         sizes = tuple(int(size) for size in given[name].split("x") if size)

@@ -47,7 +47,7 @@ def _padding(attrs: dict[str, Any]) -> Queue:
 
 
 def _shuffle(attrs: dict[str, Any]) -> Queue:
-    draws = _draws(attrs["seed"], attrs["seed2"])
+    draws = functools.partial(_draws, attrs["seed"], attrs["seed2"])
     return ShuffleQueue("RandomShuffleQueue", attrs["capacity"], attrs["min_after_dequeue"], draws)
 
 

@@ -1,9 +1,10 @@
-"""What an exact resume needs beside the variables: random counters and the positions of iterators.
+"""What an exact resume needs beside the variables: random counters, positions of iterators, queues.
 
 They are one text in the checkpoint, under a key of our own that TensorFlow does not look at. A random op's
 counter is stored as it is. An iterator's position is the number of elements taken from it: the pipeline is
 run again and that many are passed over, so it must give the same elements again, which `captured` checks as
-far as seeds go.
+far as seeds go. A queue's elements are stored as they are; those that the threads of queue runners fill are
+refused, since what a thread holds at the moment cannot be brought back.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ import numpy as np
 
 from reflow.base import dtypes, errors
 from reflow.base.checkpoint_v1 import open_checkpoint
+from reflow.base.queues import Contents, Queue
+from reflow.base.readers import Reader
 from reflow.graph import scopes
 from reflow.graph.core import Graph
 from reflow.graph.graph import constant, constant_value
+from reflow.graph.keys import GraphKeys
 from reflow.graph.node import Operation, Tensor
 from reflow.graph.registry import rule
 from reflow.ops.array import placeholder_with_default
@@ -33,6 +37,7 @@ KEY = "_reflow/exact_state"
 NODE = "exact_state"
 STATE_OF = "state of "
 VERSION = 1
+MAX_DRAWN = 1 << 40  # random numbers of one queue: more is no honest count
 _log = logging.getLogger("tensorflow")
 
 
@@ -64,27 +69,64 @@ def state_tensor(graph: Graph, saver_def: Any) -> Tensor | None:
 
 
 def captured(session: Any) -> bytes:
-    """The state of a session's random ops and iterators.
+    """The state of a session's random ops, iterators and queues.
 
-    ValueError when an input pipeline has no seed: it would give other elements when it is run again.
+    ValueError when an input pipeline has no seed: it would give other elements when it is run again; and when
+    other threads fill a queue.
     """
     random: dict[str, Any] = {}
     iterators: dict[str, Any] = {}
+    queues: dict[str, Any] = {}
     with session._lock:
         for name, cell in sorted(session._store.cells.items()):
-            if isinstance(cell.value, IteratorState):
+            if isinstance(cell.value, Queue):
+                queues[name] = _packed_queue(cell.value, cell.node)
+            elif isinstance(cell.value, Reader) and cell.value.started:
+                raise ValueError(
+                    f"The reader {cell.node.name!r} has begun, and its place cannot be saved: for "
+                    f"Saver(exact=True) read by tf.data. It was made at {cell.node.traceback_line}"
+                )
+            elif isinstance(cell.value, IteratorState):
                 if cell.value.iteration.ready:
                     iterators[name] = cell.value.iteration.taken
             elif name.startswith(STATE_OF) and cell.value is not None:
                 random[name.removeprefix(STATE_OF)] = _packed(np.asarray(cell.value))
     if iterators:
         _check_seeds(session.graph)
-    return json.dumps({"version": VERSION, "random": random, "iterators": iterators}).encode()
+    message = {"version": VERSION, "random": random, "iterators": iterators, "queues": queues}
+    return json.dumps(message).encode()
 
 
 def _packed(array: np.ndarray) -> dict[str, Any]:
-    data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    data: Any
+    if array.dtype == object:
+        data = [base64.b64encode(text).decode() for text in array.reshape(-1)]
+    else:
+        data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
     return {"dtype": array.dtype.name, "shape": list(array.shape), "data": data}
+
+
+def _as_array(value: Any) -> np.ndarray:
+    return np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
+
+
+def _packed_queue(queue: Queue, node: Operation) -> dict[str, Any]:
+    if node.type == "RandomShuffleQueueV2" and not (node.attrs["seed"] or node.attrs["seed2"]):
+        raise ValueError(
+            f"The queue {node.name!r} has no seed, so it cannot be brought back to where it is: for "
+            "Saver(exact=True) call tf.set_random_seed before it is made, or give it a seed. It was made at "
+            f"{node.traceback_line}"
+        )
+    runners = [r.name for r in node.graph.get_collection(GraphKeys.QUEUE_RUNNERS)]
+    contents = queue.contents()
+    if contents is None or node.name in runners:
+        raise ValueError(
+            f"The queue {node.name!r} is used by other threads, and what they hold cannot be saved: "
+            "Saver(exact=True) takes input of tf.data, or queues that the program fills itself. It was made "
+            f"at {node.traceback_line}"
+        )
+    rows = [[_packed(_as_array(array)) for array in element] for element in contents.elements]
+    return {"elements": rows, "closed": contents.closed, "drawn": contents.drawn}
 
 
 def _check_seeds(graph: Graph) -> None:
@@ -136,6 +178,12 @@ class SavedState:
             (self._node(graph, name), self._array(name, row)) for name, row in message["random"].items()
         ]
         owners = {slot_name(op): op for op in graph.get_operations() if _is_iterator(op)}
+        makers = {slot_name(op): op for op in graph.get_operations() if "QueueV2" in op.type}
+        self._queues = [
+            (self._maker(makers, name), self._contents(name, row)) for name, row in message["queues"].items()
+        ]
+        for node, contents in self._queues:
+            self._check_types(node, contents)
         self._iterators = []
         for name, taken in message["iterators"].items():
             if not isinstance(taken, int) or taken < 0:
@@ -153,7 +201,8 @@ class SavedState:
             self._damaged(str(error))
         if not isinstance(message, dict) or message.get("version") != VERSION:
             self._damaged("it is of another version")
-        if not all(isinstance(message.get(part), dict) for part in ("random", "iterators")):
+        message.setdefault("queues", {})
+        if not all(isinstance(message.get(part), dict) for part in ("random", "iterators", "queues")):
             self._damaged("parts are missing")
         return message
 
@@ -168,10 +217,34 @@ class SavedState:
 
     def _array(self, name: str, row: Any) -> np.ndarray:
         try:
-            data = base64.b64decode(row["data"], validate=True)
-            return np.frombuffer(data, np.dtype(row["dtype"])).reshape(row["shape"]).copy()
+            return _unpacked(row)
         except (KeyError, TypeError, ValueError) as error:
             self._damaged(f"the counter of {name!r}: {error}")
+
+    def _maker(self, makers: dict[str, Operation], name: str) -> Operation:
+        if name not in makers:
+            raise errors.NotFoundError(
+                None, None, f"{self._path} has the elements of a queue {name!r}, which is not in the graph"
+            )
+        return makers[name]
+
+    def _contents(self, name: str, row: Any) -> Contents:
+        try:
+            elements = [tuple(_unpacked(array) for array in element) for element in row["elements"]]
+            found = Contents(elements, row["closed"], row["drawn"])
+        except (KeyError, TypeError, ValueError) as error:
+            self._damaged(f"the queue {name!r}: {error}")
+        drawn_well = isinstance(found.drawn, int) and 0 <= found.drawn <= MAX_DRAWN
+        if not (isinstance(found.closed, bool) and drawn_well):
+            self._damaged(f"the queue {name!r}: closed {found.closed!r}, {found.drawn!r} numbers drawn")
+        return found
+
+    def _check_types(self, node: Operation, contents: Contents) -> None:
+        priority = [dtypes.int64] * (node.type == "PriorityQueueV2")
+        wanted = [np.dtype(d.as_numpy_dtype) for d in (*priority, *node.attrs["component_types"])]
+        for element in contents.elements:
+            if [array.dtype for array in element] != wanted:
+                self._damaged(f"the queue {node.name!r} has elements of other types than the graph's")
 
     def _damaged(self, what: str) -> NoReturn:
         raise errors.DataLossError(
@@ -179,18 +252,30 @@ class SavedState:
         )
 
     def apply(self, session: Any) -> None:
-        """Bring a session's random ops and iterators to where they were.
+        """Bring a session's random ops, iterators and queues to where they were.
 
         An iterator that is not initialized yet is brought there when it is.
         """
         store = session._store
         with session._lock:
+            for node, contents in self._queues:
+                store.cell(slot_name(node), node).value.restore(contents)
             for node, array in self._random:
                 store.cell(STATE_OF + node.name, node).value = array
             store.host_writes += 1
         with scopes.stores.pushed(store):
             for node, taken in self._iterators:
                 store.cell(slot_name(node), node).value.iteration.resume(taken)
+
+
+def _unpacked(row: Any) -> np.ndarray:
+    """The array that `_packed` made a row of."""
+    if row["dtype"] == "object":
+        texts = np.empty(len(row["data"]), object)
+        texts[:] = [base64.b64decode(text, validate=True) for text in row["data"]]
+        return texts.reshape(row["shape"])
+    data = base64.b64decode(row["data"], validate=True)
+    return np.frombuffer(data, np.dtype(row["dtype"])).reshape(row["shape"]).copy()
 
 
 def _is_iterator(op: Operation) -> bool:

@@ -65,10 +65,10 @@ class Saver:
         pad_step_number: write step numbers with eight digits.
         save_relative_paths: write relative paths to the file `checkpoint`, so that the folder may be moved.
         filename: the path that the nodes use when they are run without one.
-        exact: also save where random ops and dataset iterators are, so that a run that is killed and goes on
-            from the checkpoint ends with the same bits as one that was not. Input pipelines need seeds.
-            TensorFlow restores the variables from such a checkpoint. Not saved: queues, lookup tables, and
-            variables that are not in `var_list`.
+        exact: also save where random ops and dataset iterators are and what is in queues, so that a run that
+            is killed and goes on from the checkpoint ends with the same bits as one that was not. Input
+            pipelines need seeds. TensorFlow restores the variables from such a checkpoint. Queues that queue
+            runners fill are refused. Not saved: lookup tables, and variables that are not in `var_list`.
 
     Raises:
         TypeError: something in `var_list` cannot be saved.
