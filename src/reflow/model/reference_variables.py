@@ -254,14 +254,6 @@ class RefVariable(BaseVariable):
         """Put `updates` in the places that the rows of `indices` name."""
         return state.scatter_nd_update(self, indices, updates, use_locking=True, name=name)
 
-    def sparse_read(self, indices: Any, name: str | None = None) -> Any:
-        """The rows `indices` of the value."""
-        return emit("GatherV2", self._variable, indices, 0, name=name)
-
-    def gather_nd(self, indices: Any, name: str | None = None) -> Any:
-        """The elements or slices that the rows of `indices` name."""
-        return emit("GatherNd", self._variable, indices, name=name)
-
     def count_up_to(self, limit: int) -> Any:
         """Add one to the value, up to `limit`: see `tf.count_up_to`."""
         return state.count_up_to(self, limit)
