@@ -354,6 +354,8 @@ def test_errors(row: ErrorRow) -> None:
 
 # Ops that no row can show, and why, or which test shows them instead.
 ELSEWHERE: dict[str, str] = {
+    "EagerPyFunc": "tests/model/test_eager_function.py: its function is no plain one",
+    "Timestamp": "its value is the time",
     "TileGrad": "only in graphs of GraphDef version 2 and older, TensorFlow 1.15 builds none",
     "TopK": "only in graphs of GraphDef version 6 and older, TensorFlow 1.15 builds none",
 }

@@ -179,6 +179,7 @@ ops.reduction
   math python.ops.math_ops: reduce_euclidean_norm reduce_std reduce_variance
 ops.script
   . python.ops.script_ops: numpy_function py_func
+model.eager_function -> python.ops.script_ops
   .: py_function
   python.ops.script_ops: eager_py_func=py_function
 ops.segment -> python.ops.math_ops

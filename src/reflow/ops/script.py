@@ -33,7 +33,7 @@ class _Function:
         self.call = call
 
 
-def _new_token(function: Callable[..., Any]) -> str:
+def new_token(function: Callable[..., Any]) -> str:
     token = f"pyfunc_{scopes.process.next_number()}"
     holder = _Function(function)
     scopes.process.user_ops[token] = weakref.ref(holder, lambda _: scopes.process.user_ops.pop(token, None))
@@ -41,12 +41,30 @@ def _new_token(function: Callable[..., Any]) -> str:
     return token
 
 
-def _call_host(ctx: Any, *inputs: Any, token: str, Tout: list[dtypes.DType]) -> Any:
+def function_of_token(token: str) -> Any:
+    """What holds the function behind a token."""
     reference = scopes.process.user_ops.get(token)
     holder = None if reference is None else reference()
     if holder is None:
         return fail(f"callback {token} is not found: the function of a py_func is not part of a saved graph")
-    results = _called(ctx.node, holder.call, [_argument(x) for x in inputs])
+    return holder
+
+
+def _call_host(ctx: Any, *inputs: Any, token: str, Tout: list[dtypes.DType]) -> Any:
+    function = function_of_token(token).call
+    return results_of(ctx.node, token, Tout, function, [_argument(x) for x in inputs])
+
+
+def call_token(node: Operation, token: str, types: list[dtypes.DType], inputs: list[Any]) -> Any:
+    """The results of the function of a `py_function`, which gets the node too."""
+    return results_of(node, token, types, function_of_token(token).call, [node, inputs])
+
+
+def results_of(
+    node: Operation, token: str, Tout: list[dtypes.DType], function: Any, arguments: list[Any]
+) -> Any:
+    """The results of a call, one of each type; the errors are the op's."""
+    results = _called(node, function, arguments)
     if len(results) != len(Tout):
         fail(f"{token} returns {len(results)} values, but expects to see {len(Tout)} values.")
     return tuple(_checked(r, t, i, token) for i, (r, t) in enumerate(zip(results, Tout, strict=True)))
@@ -139,7 +157,7 @@ def py_func(
     several = isinstance(Tout, (list, tuple))
     types = list(Tout) if several else [Tout]
     kind = "PyFunc" if stateful else "PyFuncStateless"
-    result = emit(kind, inp, token=_new_token(func), Tout=types, name=name)
+    result = emit(kind, inp, token=new_token(func), Tout=types, name=name)
     if not types:
         return graph_of([inp]).get_operations()[-1]
     return result if several else result[0]
@@ -154,18 +172,3 @@ def numpy_function(func: Callable[..., Any], inp: Any, Tout: Any, name: str | No
     2
     """
     return py_func(func, inp, Tout, stateful=True, name=name)
-
-
-def py_function(func: Callable[..., Any], inp: Any, Tout: Any, name: str | None = None) -> Any:
-    """Refuses: `tf.py_function` runs TensorFlow ops eagerly inside `func`, and Reflow has no eager mode.
-
-    Raises NotImplementedError always.
-
-    >>> py_function(abs, [1.0], float)
-    Traceback (most recent call last):
-    NotImplementedError: tf.py_function runs its function eagerly, ...
-    """
-    raise NotImplementedError(
-        "tf.py_function runs its function eagerly, and Reflow has no eager mode: "
-        "use tf.numpy_function (or tf.py_func), whose function takes and returns NumPy arrays"
-    )
