@@ -330,17 +330,29 @@ def assert_same(one: Any, two: Any) -> None:
         assert one.tolist() == two.tolist()
 
 
-def test_the_vectorized_form_is_used() -> None:
+def labels_of_examples() -> Any:
+    """Serialized Examples of a label each, parsed one by one."""
+    examples = [tf.train.Example() for _ in range(100)]
+    for number, example in enumerate(examples):
+        example.features.feature["label"].int64_list.value.append(number)
+    features = {"label": tf.io.FixedLenFeature([], tf.int64)}
+    strings = Dataset.from_tensor_slices([e.SerializeToString() for e in examples])
+    return strings.map(lambda s: tf.io.parse_single_example(s, features)["label"])
+
+
+@pytest.mark.parametrize("build", [lambda: Dataset.range(100).map(lambda x: x * 2), labels_of_examples])
+def test_the_vectorized_form_is_used(build: Any) -> None:
     calls: list[int] = []
     own = Vectorized.call
 
     def counted(self: Any, arguments: Any, count: int) -> Any:
-        calls.append(count)
-        return own(self, arguments, count)
+        results = own(self, arguments, count)
+        calls.append(len(results[0]))
+        return results
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Vectorized, "call", counted)
-        all_elements(Dataset.range(100).map(lambda x: x * 2).batch(25))
+        all_elements(build().batch(25))
     assert calls == [25] * 4
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, NoReturn
 
 import numpy as np
@@ -35,6 +36,7 @@ class IteratorState:
         self.shapes = list(attrs["output_shapes"])
         self.factory = attrs.get("dataset_factory")
         self.iteration = Iteration()
+        self._beginning = threading.Lock()
         self.handle = f"iterator_{scopes.process.next_number()}".encode()
 
     def pull(self, ctx: Any) -> Element:
@@ -47,10 +49,12 @@ class IteratorState:
         """A one-shot iterator makes its own dataset when it is first used."""
         if self.factory is None:
             raise errors.FailedPreconditionError(None, ctx.node, NOT_INITIALIZED)
-        functions = ctx.store.functions
-        body = functions.body(ctx.node.graph, self.factory)
-        (dataset,) = functions.instance(body, ctx.store)([])
-        self.iteration.begin(dataset)
+        with self._beginning:
+            if not self.iteration.ready:  # no other thread did it meanwhile
+                functions = ctx.store.functions
+                body = functions.body(ctx.node.graph, self.factory)
+                (dataset,) = functions.instance(body, ctx.store)([])
+                self.iteration.begin(dataset)
 
     def close(self) -> None:
         """End background work."""

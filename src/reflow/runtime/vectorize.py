@@ -15,7 +15,7 @@ import numpy as np
 
 from reflow.graph.function import FuncGraph
 from reflow.graph.registry import rule
-from reflow.runtime.evaluate import Step
+from reflow.runtime.evaluate import HostContext, Step
 from reflow.runtime.plan import Plan
 
 # fmt: off
@@ -233,7 +233,8 @@ def _parse_single_example(step: Step, flags: list[bool]) -> Run | None:
     kernel, names = whole.bound("host", {**attrs, **counts}), np.empty(0, object)
     if kernel is None:
         return None
-    return lambda inputs, count: kernel(None, inputs[0], names, *keys, *inputs[1:])
+    context = HostContext(step.node)
+    return lambda inputs, count: kernel(context, inputs[0], names, *keys, *inputs[1:])
 
 
 _SPECIAL: dict[str, Callable[[Step, list[bool]], Run | None]] = {

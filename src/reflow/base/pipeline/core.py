@@ -278,6 +278,13 @@ def objects(values: Sequence[Any]) -> np.ndarray:
     return result
 
 
+def texts(values: Sequence[bytes]) -> np.ndarray:
+    """A vector of byte strings."""
+    result = np.empty(len(values), object)
+    result[:] = values
+    return result
+
+
 def rows(block: Block) -> list[Element]:
     """The elements of a block."""
     return [list(row) for row in zip(*[_split(column) for column in block], strict=True)]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reflow.base import errors
-from reflow.base.pipeline.core import Block, Cursor, Dataset, Element, objects, scalar, stacked
+from reflow.base.pipeline.core import Block, Cursor, Dataset, Element, scalar, stacked, texts
 from reflow.base.pipeline.core import Place as Where
 from reflow.base.pipeline.files import chunks
 
@@ -299,7 +299,7 @@ def _values(fields: list[bytes], column: CsvColumn, missing: set[bytes]) -> np.n
     if column.dtype == object:
         for i in lacking:
             fields[i] = np.asarray(column.default, object).item()
-        return objects(fields)
+        return texts(fields)
     for i in lacking:
         fields[i] = b"0"
     integer = column.dtype.kind == "i"

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import IO, Any
 
 from reflow.base import errors
-from reflow.base.pipeline.core import Block, Cursor, Dataset, Element, Place, objects, scalar
+from reflow.base.pipeline.core import Block, Cursor, Dataset, Element, Place, scalar, texts
 
 CHUNK = 1 << 18
 
@@ -51,7 +51,7 @@ class _RecordsCursor(Cursor):
         except errors.OpError as error:  # what came before it is in the list
             self._leave(error)
             self._error = error
-        return [objects(found)]
+        return [texts(found)]
 
     def _leave(self, error: Exception) -> None:
         """Close the file, and go on to the next one unless it could not be opened."""
