@@ -103,6 +103,9 @@ def test_programs_of_graphs(tmp_path):
     options = ("--inputs", "x", "--outputs", "y:0")
     assert export(tmp_path / "frozen.pb", "stablehlo", tmp_path / "f.mlir", *options) == 0
     assert "stablehlo.multiply" in (tmp_path / "f.mlir").read_text()
+    options = ("--inputs", "x:0", "--outputs", "y:0", "--shape", "x=2")  # with and without the number
+    assert export(tmp_path / "frozen.pb", "stablehlo", tmp_path / "f.mlir", *options) == 0
+    assert export(tmp_path / "frozen.pb", "stablehlo", tmp_path / "f.mlir", *options[:-1], "x=3") == 1
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from reflow.train.exact_state import SavedState, captured
 from reflow.train.restoring import object_names
 
 RECORDED = Path(__file__).parent.parent / "train" / "data" / "checkpoints" / "tf1"
+TEXT = 2  # protobuf's parser of texts takes a line, and shows it in its error: a file may be one long line
 IMAGE_ROOM = 8 << 20  # bytes: some pixels in the forms that decoding takes them through
 GIF_ROOM = 1 << 27  # a code of twelve bits may stand for 4,096 pixels, each of which takes some bytes
 FULL = 50  # every so many SavedModels are loaded with their variables
@@ -187,7 +188,9 @@ def _graph_file(folder: Path, name: str) -> Kind:
         consumed(inspection._graph_parts(model.graphs[0], False))
         _import(model.graphs[0].graph_def)
 
-    return Kind(path, attempt, mutated_text if name.endswith("txt") else mutated)
+    if name.endswith("txt"):
+        return Kind(path, attempt, mutated_text, inflated=TEXT)
+    return Kind(path, attempt)
 
 
 def graph(folder: Path) -> Kind:
@@ -201,7 +204,9 @@ def graph_as_text(folder: Path) -> Kind:
 def graph_to_draw(folder: Path) -> Kind:
     """A graph that is looked for in a file of any kind."""
     tf.train.write_graph(_graph(), str(folder), "graph.pbtxt")
-    return Kind(folder / "graph.pbtxt", lambda _: read_graph(folder / "graph.pbtxt"), mutated_text)
+    return Kind(
+        folder / "graph.pbtxt", lambda _: read_graph(folder / "graph.pbtxt"), mutated_text, inflated=TEXT
+    )
 
 
 # SavedModels
@@ -247,7 +252,12 @@ def saved_model(folder: Path) -> Kind:
 
 def saved_model_as_text(folder: Path) -> Kind:
     path = _model(folder, True)
-    return Kind(path / "saved_model.pbtxt", lambda number: _load(path, number % FULL == 0), mutated_text)
+    return Kind(
+        path / "saved_model.pbtxt",
+        lambda number: _load(path, number % FULL == 0),
+        mutated_text,
+        inflated=TEXT,
+    )
 
 
 def inspected_model(folder: Path) -> Kind:

@@ -188,6 +188,18 @@ def test_a_constant_that_memory_cannot_hold():
         sess.run(a)
 
 
+def test_many_nodes_of_many_outputs():
+    message = protos.GraphDef()
+    message.node.add(name="x", op="Placeholder").attr["dtype"].type = 1
+    for i in range(3):
+        node = message.node.add(name=f"u{i}", op="Unpack", input=["x"])
+        node.attr["T"].type, node.attr["num"].i = 1, 50_000
+    with pytest.raises(ValueError, match=r"Node 'u1' .* it has 50000 outputs"):
+        tf.import_graph_def(message)
+    del message.node[2:]
+    tf.import_graph_def(message)
+
+
 def test_a_false_tensor_in_an_attribute_of_no_signature():
     message = _filled(2, [1, 2])
     extra = message.node[0].attr["_extra"].tensor

@@ -226,10 +226,10 @@ def _parts(tensors: dict[str, Any]) -> dict[str, Any]:
 def _argument(name: str, tensor: Any, options: argparse.Namespace) -> Any:
     """The type and shape of an argument. ValueError when a dimension is not known and not given."""
     pairs = [text.partition("=")[::2] for text in options.shape]
-    given = {f"{key}:0" if f"{key}:0" == name else key: value for key, value in pairs}
+    given = {key.removesuffix(":0"): value for key, value in pairs}.get(name.removesuffix(":0"))
     sizes = tensor.shape.ints
-    if name in given:
-        sizes = tuple(int(size) for size in given[name].split("x") if size)
+    if given is not None:
+        sizes = tuple(int(size) for size in given.split("x") if size)
     elif sizes and sizes[0] is None and options.batch is not None:
         sizes = (options.batch, *sizes[1:])
     if sizes is None or None in sizes:
@@ -237,7 +237,7 @@ def _argument(name: str, tensor: Any, options: argparse.Namespace) -> Any:
             f"The input {name} has the shape {tensor.shape}: give --batch N or --shape {name}=2x3"
         )
     if not tensor.shape.is_compatible_with(sizes):
-        raise ValueError(f"--shape {name}={given[name]} does not fit {tensor.shape}")
+        raise ValueError(f"--shape {name}={given} does not fit {tensor.shape}")
     if tensor.dtype == dtypes.string:
         raise errors.UnimplementedError(
             None, tensor.op, f"The input {name} is text: StableHLO has no such type"

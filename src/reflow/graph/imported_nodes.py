@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,7 @@ class NodeReader:
     ) -> None:
         self._producer = {d.name: d for d in producer_op_list.op} if producer_op_list is not None else {}
         self._functions = {f.signature.name: f.signature for f in message.library.function}
+        self._room = MAX_OUTPUTS + message.ByteSize()  # how many outputs all the nodes together may have
         self._highest: dict[str, int] = {}  # the last output of a node that some node uses
         for sources in inputs.values():
             for source, index in sources:
@@ -59,7 +61,7 @@ class NodeReader:
         _check_inputs(definition, attrs, inputs)
         op = Operation(graph, node.op, name, inputs, attrs)
         op.colocation = list(node.attr["_class"].list.s) if "_class" in node.attr else []
-        _check_output_count(definition, attrs)
+        self._take_room(sum(_count(a, attrs) for a in definition.outputs))
         types = [d for argument in definition.outputs for d in output_types(argument, attrs)]
         op.outputs = [Tensor(op, i, d) for i, d in enumerate(types)]
         graph._infer_shapes(op)
@@ -92,6 +94,12 @@ class NodeReader:
                 return bool(attribute.default_value == message)
         return name in LATER_DEFAULTS and plain_attr(message) in LATER_DEFAULTS[name]
 
+    def _take_room(self, outputs: int) -> None:
+        """ValueError for a node with more outputs than any has, or when those of all nodes are too many."""
+        self._room -= outputs
+        if not 0 <= outputs <= MAX_OUTPUTS or self._room < 0:
+            raise ValueError(f"it has {outputs} outputs")
+
     # Ops that are not known
 
     def _unknown(self, graph: Graph, node: Any, name: str, inputs: list[Tensor]) -> Operation:
@@ -109,14 +117,14 @@ class NodeReader:
     def _unknown_types(self, node: Any, attrs: dict[str, Any]) -> list[dtypes.DType]:
         signature = self._functions.get(node.op) or self._producer.get(node.op)
         if signature is not None:
-            types = [d for a in signature.output_arg for d in _argument_types(a, attrs)]
+            arguments = (d for a in signature.output_arg for d in _argument_types(a, attrs))
+            types = list(itertools.islice(arguments, MAX_OUTPUTS + 1))
         else:
             shapes = node.attr["_output_shapes"].list.shape if "_output_shapes" in node.attr else ()
             count = max(self._highest.get(node.name, -1) + 1, len(shapes))
             guess = next((attrs[n] for n in _TYPE_NAMES if isinstance(attrs.get(n), dtypes.DType)), None)
             types = [guess or dtypes.variant] * min(count, MAX_OUTPUTS + 1)
-        if len(types) > MAX_OUTPUTS:
-            raise ValueError(f"it has {len(types)} outputs")
+        self._take_room(len(types))
         return types
 
 
@@ -200,9 +208,3 @@ def _count(argument: registry.Argument, attrs: dict[str, Any]) -> int:
     if argument.type_list_attr:
         return len(attrs[argument.type_list_attr])
     return int(attrs[argument.number_attr]) if argument.number_attr else 1
-
-
-def _check_output_count(definition: registry.Definition, attrs: dict[str, Any]) -> None:
-    count = sum(_count(a, attrs) for a in definition.outputs)
-    if not 0 <= count <= MAX_OUTPUTS:
-        raise ValueError(f"it has {count} outputs")
