@@ -63,7 +63,6 @@ class Process:
         self.resource_variables = False  # tf.enable_resource_variables
         self.observer: Callable[..., None] | None = None  # told of each node that runs: see runtime/tracing
         self.jax: Any = None  # the compiler, once imported
-        self.compiler_options: Any = None  # and what it is asked for, once that is known
         self.counter = 0
 
     def next_number(self) -> int:

@@ -2,19 +2,15 @@
 
 All three take the windows of the forward convolution (`Geometry`). Filters are [window..., depth, filters];
 when the input has a multiple of the filters' depth, it is split in groups. In NumPy each tap of the window is
-one matrix product. For XLA, `lax` convolutions were the fastest in every shape measured but two: the filter
-gradient of 1 x 1 convolutions, a matrix product (2 to 4 times as fast), and the input gradient of a single
-channel (twice as fast as a product followed by shifted sums). XLA's convolution on the CPU uses one core for
-most shapes, but runs independent ones side by side: so the batch of a large one is cut in parts.
+one matrix product. For XLA they are `lax` convolutions, or, on the CPU, what was faster for the shape: the
+rule is at the head of that part.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import operator
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +20,7 @@ import numpy as np
 from reflow.graph.checks import fail, require
 from reflow.ops import matrix_shapes as mats
 from reflow.ops.windows import (
+    UNROLLED,
     Axis,
     arranged,
     as_format,
@@ -192,36 +189,27 @@ def to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
     return _grouped(lambda a, b: _to_filter(geometry, a, b), geometry, x, grad)
 
 
-# XLA
+# XLA. On the CPU, another form takes the place of a `lax` convolution where it was measured to be faster
+# (float32, two cores with AVX-512): XLA's convolutions want deep inputs and strides of 1.
+#
+# - Forward: an input of one channel is a sum over the taps (3 to 7 times as fast); one of up to `SHALLOW`
+#   channels under a window of up to `FEW_TAPS` taps is a product of the windows' columns (1.5 to 2.3 times).
+# - To the input: with strides, or for up to `SHALLOW` channels, one product and shifted sums (1.2 to 3
+#   times), as long as strides do not leave the product more than `SPREAD` times as large as the input.
+# - To the filters: of one tap, a product (2 to 4 times).
 
-PART = 50_000_000  # products: a part of a batch that is worth a convolution of its own
-
-
-def _parts(geometry: Geometry) -> int:
-    """In how many parts the batch is cut."""
-    import jax.numpy as jnp
-
-    if not is_cpu(jnp):
-        return 1
-    products = math.prod(geometry.outputs) * math.prod(geometry.kernel[:-1])
-    return max(1, min(os.cpu_count() or 1, geometry.batch, products // PART))
-
-
-def _in_parts(geometry: Geometry, run: Any, *arrays: Any) -> list[Any]:
-    """`run(geometry, *arrays)` for each part of the batch."""
-    import jax.numpy as jnp
-
-    count = _parts(geometry)
-    if count == 1:
-        return [run(geometry, *arrays)]
-    cut = zip(*(jnp.array_split(a, count) for a in arrays), strict=True)
-    return [run(dataclasses.replace(geometry, batch=each[0].shape[0]), *each) for each in cut]
+SHALLOW = 4  # channels
+FEW_TAPS = 9
+SPREAD = 8
 
 
-def _joined(parts: list[Any]) -> Any:
-    import jax.numpy as jnp
+def _settled(jnp: Any, x: Any) -> Any:
+    """`x`, which XLA computes once on the CPU: it repeats what is cheap in each of its uses, but no division.
 
-    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+    The uses of a convolution's input are the convolution and its filter gradient, for which XLA transposes
+    it: a slow place for repeating what comes before, as the activation or a batch normalization.
+    """
+    return x / jnp.where(x != x, x, jnp.ones((), x.dtype)) if is_cpu(jnp) else x
 
 
 def _filter_layout(geometry: Geometry) -> str:
@@ -230,15 +218,37 @@ def _filter_layout(geometry: Geometry) -> str:
 
 def xla_forward(geometry: Geometry, x: Any, w: Any) -> Any:
     """The convolution, for XLA."""
-    return _joined(_in_parts(geometry, lambda g, x: _lax_forward(g, x, w), x))
+    import jax.numpy as jnp
+
+    if is_cpu(jnp) and geometry.groups == 1:
+        if geometry.depth == 1 and tap_count(geometry.axes) <= UNROLLED:
+            return _single_depth(jnp, geometry, x, w)
+        if geometry.depth <= SHALLOW and tap_count(geometry.axes) <= FEW_TAPS:
+            return _columns(jnp, geometry, x, w)
+    return _lax_forward(geometry, x, w)
+
+
+def _single_depth(jnp: Any, geometry: Geometry, x: Any, w: Any) -> Any:
+    """A sum over the taps: XLA makes one loop of it."""
+    seen = slices(jnp, channels_last(jnp, x, geometry.data_format), geometry.axes)
+    parts = [part * w[tap][0] for tap, part in zip(taps(geometry.axes), seen, strict=True)]
+    return as_format(jnp, _settled(jnp, functools.reduce(operator.add, parts)), geometry.data_format)
+
+
+def _columns(jnp: Any, geometry: Geometry, x: Any, w: Any) -> Any:
+    """What the windows see side by side, times the filters."""
+    seen = slices(jnp, channels_last(jnp, x, geometry.data_format), geometry.axes)
+    out = jnp.concatenate(list(seen), axis=-1) @ w.reshape(-1, geometry.filters)
+    return as_format(jnp, out, geometry.data_format)
 
 
 def _lax_forward(geometry: Geometry, x: Any, w: Any) -> Any:
+    import jax.numpy as jnp
     from jax import lax
 
     axes = geometry.axes
     return lax.conv_general_dilated(
-        x,
+        _settled(jnp, x),
         w,
         [a.stride for a in axes],
         [(a.before, a.after) for a in axes],
@@ -252,9 +262,9 @@ def xla_to_input(geometry: Geometry, w: Any, grad: Any) -> Any:
     """The gradient for the input, for XLA."""
     import jax.numpy as jnp
 
-    if geometry.depth == 1 and is_cpu(jnp):
-        return _single_channel(jnp, geometry, w, grad)
-    return _joined(_in_parts(geometry, lambda g, grad: _lax_to_input(g, w, grad), grad))
+    if is_cpu(jnp) and geometry.groups == 1 and _is_product_cheap(geometry):
+        return _product_to_input(jnp, geometry, w, grad)
+    return _lax_to_input(geometry, w, grad)
 
 
 def _lax_to_input(geometry: Geometry, w: Any, grad: Any) -> Any:
@@ -271,7 +281,7 @@ def _lax_to_input(geometry: Geometry, w: Any, grad: Any) -> Any:
         low, length = a.spread - 1 - a.before, (a.count - 1) * a.stride + 1
         ends.append((low, a.size + a.spread - 1 - length - low))
     return lax.conv_general_dilated(
-        grad,
+        _settled(jnp, grad),
         turned,
         [1] * len(axes),
         ends,
@@ -282,13 +292,21 @@ def _lax_to_input(geometry: Geometry, w: Any, grad: Any) -> Any:
     )
 
 
-def _single_channel(jnp: Any, geometry: Geometry, w: Any, grad: Any) -> Any:
+def _is_product_cheap(geometry: Geometry) -> bool:
+    count, strides = tap_count(geometry.axes), math.prod(a.stride for a in geometry.axes)
+    if count > UNROLLED:
+        return False
+    return geometry.depth <= SHALLOW if strides == 1 else count <= SPREAD * strides
+
+
+def _product_to_input(jnp: Any, geometry: Geometry, w: Any, grad: Any) -> Any:
     """One product gives what every tap adds to the input; then the parts are put in their places."""
     grad = channels_last(jnp, grad, geometry.data_format)
     parts = grad @ w.reshape(-1, geometry.filters).T
+    parts = parts.reshape(*geometry.outputs[:-1], tap_count(geometry.axes), geometry.depth)
     number = {tap: i for i, tap in enumerate(taps(geometry.axes))}
-    total = placed(jnp, geometry.axes, lambda tap, p: p[..., number[tap]], parts)
-    return as_format(jnp, total[..., None], geometry.data_format)
+    total = placed(jnp, geometry.axes, lambda tap, p: p[..., number[tap], :], parts)
+    return as_format(jnp, total, geometry.data_format)
 
 
 def xla_to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
@@ -297,11 +315,12 @@ def xla_to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
 
     if tap_count(geometry.axes) == geometry.groups == 1 and is_cpu(jnp):
         return _one_tap(jnp, geometry, x, grad)
-    return functools.reduce(operator.add, _in_parts(geometry, _lax_to_filter, x, grad))
+    return _lax_to_filter(geometry, x, grad)
 
 
 def _lax_to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
     """A convolution over the batch, whose windows are as large as the output."""
+    import jax.numpy as jnp
     from jax import lax
 
     axes = geometry.axes
@@ -311,8 +330,8 @@ def _lax_to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
     ]
     swapped = {"N": "C", "C": "N"}
     return lax.conv_general_dilated(
-        x,
-        grad,
+        _settled(jnp, x),
+        _settled(jnp, grad),
         [a.rate for a in axes],
         ends,
         rhs_dilation=[a.stride for a in axes],

@@ -59,7 +59,9 @@ class Program:
         self.conditional = False  # what it takes may be of a branch that did not run
         self.varying = [i for i in self.arguments if i in varying]
         self._seen: set[Any] = set()
-        self.call: Callable[..., Any] = backend.jitted(self._trace, tuple(range(len(self.donated))))
+        convolves = any("Conv" in s.node.type for s in segment.steps)
+        donated = tuple(range(len(self.donated)))
+        self.call: Callable[..., Any] = backend.jitted(self._trace, donated, convolves)
 
     def _trace(self, *arrays: Any) -> Any:
         """The segment as a function of its arguments; runs once, on tracers."""
