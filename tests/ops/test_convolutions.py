@@ -1,6 +1,6 @@
 """The forms that convolutions take in XLA, on both sides of each rule, against NumPy."""
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import pytest
 
@@ -34,12 +34,17 @@ def test_forms_agree_with_numpy(case):
     geometry = kernels.Settings(along, padding, layout, rates).geometry("Conv2D", size, kernel)
     y = kernels.forward(geometry, x, w)
     g = random.normal(size=y.shape).astype(np.float32)
-    pairs = (
-        (kernels.xla_forward(geometry, jnp.asarray(x), jnp.asarray(w)), y),
-        (kernels.xla_to_input(geometry, jnp.asarray(w), jnp.asarray(g)), kernels.to_input(geometry, w, g)),
-        (kernels.xla_to_filter(geometry, jnp.asarray(x), jnp.asarray(g)), kernels.to_filter(geometry, x, g)),
-    )
-    for got, wanted in pairs:
+
+    @jax.jit
+    def compiled(x, w, g):
+        return (
+            kernels.xla_forward(geometry, x, w),
+            kernels.xla_to_input(geometry, w, g),
+            kernels.xla_to_filter(geometry, x, g),
+        )
+
+    expected = (y, kernels.to_input(geometry, w, g), kernels.to_filter(geometry, x, g))
+    for got, wanted in zip(compiled(x, w, g), expected, strict=True):
         np.testing.assert_allclose(np.asarray(got), wanted, rtol=1e-4, atol=1e-4)
 
 
@@ -59,8 +64,8 @@ def test_an_option_that_the_compiler_does_not_know_is_left_out(monkeypatch):
     monkeypatch.setattr(backend, "_LIBRARY", "xla_cpu_no_such_option")
     assert choose() is None
     monkeypatch.setattr(backend, "_LIBRARY", "xla_cpu_multi_thread_eigen")
-    monkeypatch.setattr(backend, "_LIBRARY_USES", "true")
-    expected = {"xla_cpu_multi_thread_eigen": "true"} if backend.jax().default_backend() == "cpu" else None
+    monkeypatch.setattr(backend, "_LIBRARY_USES", "True")
+    expected = {"xla_cpu_multi_thread_eigen": "True"} if backend.jax().default_backend() == "cpu" else None
     assert choose() == expected
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=true")
     assert choose() is None
