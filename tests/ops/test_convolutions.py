@@ -58,14 +58,9 @@ def test_infinities_pass_through():
     np.testing.assert_array_equal(found, np.float32([np.inf, 8, 8, np.nan]))
 
 
-def test_an_option_that_the_compiler_does_not_know_is_left_out(monkeypatch):
-    monkeypatch.delenv("XLA_FLAGS", raising=False)
-    choose = backend.convolution_options.__wrapped__
-    monkeypatch.setattr(backend, "_LIBRARY", "xla_cpu_no_such_option")
-    assert choose() is None
-    monkeypatch.setattr(backend, "_LIBRARY", "xla_cpu_multi_thread_eigen")
-    monkeypatch.setattr(backend, "_LIBRARY_USES", "True")
-    expected = {"xla_cpu_multi_thread_eigen": "True"} if backend.jax().default_backend() == "cpu" else None
-    assert choose() == expected
-    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=true")
-    assert choose() is None
+def test_options_that_the_compiler_does_not_know_or_that_the_user_sets_are_left_out(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
+    knows = backend.knows.__wrapped__
+    assert knows("xla_cpu_multi_thread_eigen", "True")
+    assert not knows("xla_cpu_no_such_option", "True")
+    assert not knows("xla_cpu_enable_fast_math", "True")
