@@ -29,7 +29,7 @@ data.checkpoints
   data.experimental contrib.data: CheckpointInputPipelineHook make_saveable_from_iterator
 data.more
   data.experimental contrib.data: SqlDataset TFRecordWriter
-  data.experimental: bytes_produced_stats latency_stats
+  data.experimental: SparseTensorStructure TensorStructure bytes_produced_stats latency_stats
   contrib.data: sliding_window_batch
 data.resampling
   data.experimental contrib.data: rejection_resample
@@ -58,5 +58,5 @@ data.nest -> python.data.util.nest
 graph.specs
   .: TypeSpec TensorSpec SparseTensorSpec
   python.framework.tensor_spec: TensorSpec
-  data.experimental: Structure=TypeSpec TensorStructure=TensorSpec
+  data.experimental: Structure=TypeSpec
 """

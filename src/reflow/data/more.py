@@ -12,7 +12,7 @@ from reflow.data.readers import compression_tensor
 from reflow.data.structure import count_tensor
 from reflow.graph.graph import convert_to_tensor, emit
 from reflow.graph.node import Operation
-from reflow.graph.specs import TensorSpec
+from reflow.graph.specs import SparseTensorSpec, TensorSpec
 
 Transformation = Callable[[Dataset], Dataset]
 
@@ -119,6 +119,26 @@ def sliding_window_batch(
         )
 
     return transformed
+
+
+def TensorStructure(dtype: Any, shape: Any) -> TensorSpec:  # noqa: N802
+    """The spec of a tensor, by an older name and with its arguments the other way round.
+
+    >>> import reflow as tf
+    >>> tf.data.experimental.TensorStructure(tf.int32, [2])
+    TensorSpec(shape=(2,), dtype=tf.int32, name=None)
+    """
+    return TensorSpec(shape, dtype)
+
+
+def SparseTensorStructure(dtype: Any, shape: Any) -> SparseTensorSpec:  # noqa: N802
+    """The spec of a sparse tensor, by an older name and with its arguments the other way round.
+
+    >>> import reflow as tf
+    >>> tf.data.experimental.SparseTensorStructure(tf.int32, [2, 3])
+    SparseTensorSpec(TensorShape([Dimension(2), Dimension(3)]), tf.int32)
+    """
+    return SparseTensorSpec(shape, dtype)
 
 
 def bytes_produced_stats(tag: Any) -> Transformation:
