@@ -149,9 +149,11 @@ class Instance:
         self._store.root = outer.root
         self._written = body.written_arguments
         self._share(body, passed)
-        lock = functions.lock if self._written else threading.RLock()
-        self._runner = Runner(executable, self._store, lock, functions.tier)
         plan = executable.plan
+        # A function that only hands variables on to others need not have them for itself.
+        self._changes = bool(self._written) and any(s.writes for s in executable.segments)
+        lock = functions.lock if self._changes else threading.RLock()
+        self._runner = Runner(executable, self._store, lock, functions.tier)
         self._plan, self._template = plan, executable.template
         self._steps, self._fetched = _without_identities(plan)
         self._calls_functions = any(s.needs_store for s in executable.segments)
@@ -177,7 +179,9 @@ class Instance:
 
     def __call__(self, arguments: list[Any]) -> list[Any]:
         if self._written:
-            return self._run_shared([a for n, a in enumerate(arguments) if n not in self._written])
+            arguments = [a for n, a in enumerate(arguments) if n not in self._written]
+            if self._changes:
+                return self._run_shared(arguments)
         if any(a.__class__ is Cell for a in arguments):
             arguments = [self._content(a) if a.__class__ is Cell else a for a in arguments]
         if not self._direct:
