@@ -83,13 +83,12 @@ def tensor_array(proto: Any) -> np.ndarray:
         values = np.empty(len(proto.string_val), object)
         values[:] = list(proto.string_val)
         return _spread(values, count, shape)
-    if proto.tensor_content:
+    content = proto.tensor_content  # each look at it makes a copy
+    if content:
         kind = np.dtype(dtype.as_numpy_dtype)
-        if len(proto.tensor_content) != count * kind.itemsize:
-            raise ValueError(
-                f"tensor_content has {len(proto.tensor_content)} bytes, {count} x {kind} are wanted"
-            )
-        return np.frombuffer(proto.tensor_content, kind).reshape(shape).copy()
+        if len(content) != count * kind.itemsize:
+            raise ValueError(f"tensor_content has {len(content)} bytes, {count} x {kind} are wanted")
+        return np.frombuffer(content, kind).reshape(shape).copy()
     raw = list(getattr(proto, _VALUE_FIELDS[dtype.name]))
     if dtype.name in ("float16", "bfloat16"):
         values = np.array(raw, np.uint16).view(dtype.as_numpy_dtype)
@@ -142,11 +141,12 @@ def constant_value_of(message: Any) -> np.ndarray | Continued:
     if message.tensor_shape.unknown_rank or any(d < 0 for d in shape):
         raise ValueError(f"a tensor of shape {shape}")
     count, size = math.prod(shape), message.ByteSize()
-    if message.tensor_content and len(message.tensor_content) < count:
-        raise ValueError(f"tensor_content has {len(message.tensor_content)} bytes for shape {shape}")
+    content = len(message.tensor_content)
+    if 0 < content < count:
+        raise ValueError(f"tensor_content has {content} bytes for shape {shape}")
     if count * np.dtype(dtypes.as_dtype(message.dtype).as_numpy_dtype).itemsize <= max(SMALL, 2 * size):
         return tensor_array(message)
-    if message.tensor_content or _stored(message) >= count:
+    if content or _stored(message) >= count:
         return tensor_array(message)  # all of it is there
     return Continued(message)
 
