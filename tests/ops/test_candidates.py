@@ -188,3 +188,21 @@ def test_the_gradient_of_a_weighted_lookup(combiner: str, tier: str) -> None:
     dense = np.zeros((4, 2))
     np.add.at(dense, found.indices, found.values)
     np.testing.assert_allclose(dense, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [(4,), (5, 7), (256,)])
+@pytest.mark.parametrize("resource", [False, True])
+def test_rows_of_a_large_table(rows: tuple[int, ...], resource: bool) -> None:
+    """XLA gathers some rows of a large table in two halves, which overlap for an odd number."""
+    values = np.arange(3000 * 64, dtype=np.float32).reshape(3000, 4, 16)
+    with tf.Graph().as_default():
+        table = tf.get_variable("table", initializer=values, use_resource=resource)
+        ids = tf.placeholder(tf.int32, [None] * len(rows))
+        found = tf.nn.embedding_lookup(table, ids)
+        with tf.Session(tier="compile") as sess:
+            sess.run(table.initializer)
+            fed = np.random.RandomState(0).randint(0, 3000, rows)
+            assert np.array_equal(sess.run(found, {ids: fed}), values[fed])
+            fed.flat[-1] = 3000
+            with pytest.raises(tf.errors.InvalidArgumentError, match=r"= 3000 is not in \[0, 3000\)"):
+                sess.run(found, {ids: fed})

@@ -19,6 +19,7 @@ from reflow.ops.grids import meshgrid
 from reflow.ops.joining import concat, stack, unstack
 from reflow.ops.padding import tile
 from reflow.ops.shaping import expand_dims, reshape, squeeze, transpose
+from reflow.ops.state_kernels import rows_of
 
 # Gather along one axis
 
@@ -74,6 +75,8 @@ def _gather_kernel(xp: Any, params: Any, indices: Any, axis: Any = 0, *, batch_d
     at = int(axis) % params.ndim if params.ndim else 0
     check_indices(xp, indices, params.shape[at])
     safe = {} if xp is np else {"mode": "clip"}
+    if not batch and not at and xp is not np:
+        return keep_dtype(xp, rows_of(xp, params, indices), params)
     if not batch:
         return keep_dtype(xp, xp.take(params, indices, axis=at, **safe), params)
     rows = params.reshape((-1, *params.shape[batch:]))

@@ -20,6 +20,10 @@ UPDATES: dict[str, tuple[str | None, str]] = {
 }
 
 
+LINE = 64  # bytes: shorter rows are not worth a loop
+SHARED = 1 << 18  # bytes: what XLA holds for enough work for a second thread
+
+
 def _shown(shape: tuple[int, ...]) -> str:
     return "[" + ",".join(map(str, shape)) + "]"
 
@@ -156,11 +160,48 @@ def places_index(xp: Any, indices: Any) -> tuple[Any, ...]:
     return tuple(xp.moveaxis(indices, -1, 0)[i] for i in range(np.shape(indices)[-1]))
 
 
+def _is_divided(value: Any, indices: Any) -> bool:
+    """Whether XLA would let two threads gather what is too little for two."""
+    rows, each = np.size(indices), int(np.prod(np.shape(value)[1:])) * value.dtype.itemsize
+    return rows >= 4 and each >= LINE and rows * each <= SHARED < np.shape(value)[0] * each
+
+
+def rows_of(xp: Any, value: Any, indices: Any) -> Any:
+    """The rows of `value` that `indices` name; XLA takes those at the ends for indices outside."""
+    if xp is np:
+        return np.asarray(value)[indices]
+    if _is_divided(value, indices):
+        return _rows_in_turn(xp, value, indices)
+    return xp.asarray(value).at[indices].get(mode="clip")
+
+
+def _rows_in_turn(jnp: Any, value: Any, indices: Any) -> Any:
+    """Rows of a large `value`, one half after the other.
+
+    XLA judges a gather by the size of all that it gathers from, and divides it among threads; what is divided
+    so waits for another thread to wake, which takes longer than some hundred rows. The body of a loop that
+    writes a part of an array is not divided.
+    """
+    import jax
+
+    value, places = jnp.asarray(value), jnp.asarray(indices).reshape(-1)
+    count = places.shape[0]
+    half = -(-count // 2)
+
+    def put(number: Any, rows: Any) -> Any:
+        start = jnp.minimum(number * half, count - half)  # the halves of an odd number overlap
+        some = value.at[jax.lax.dynamic_slice_in_dim(places, start, half)].get(mode="clip")
+        return jax.lax.dynamic_update_slice_in_dim(rows, some, start, 0)
+
+    rows = jax.lax.fori_loop(0, 2, put, jnp.zeros((count, *value.shape[1:]), value.dtype))
+    return rows.reshape(np.shape(indices) + value.shape[1:])
+
+
 def gather_rows(xp: Any, value: Any, indices: Any, batch_dims: int) -> Any:
     """Rows of `value` by number; the first `batch_dims` axes of both go together."""
     check_rows(xp, indices, np.shape(value)[batch_dims])
     if batch_dims == 0:
-        return xp.asarray(value)[indices]
+        return rows_of(xp, value, indices)
     batch, inner = np.shape(indices)[:batch_dims], np.shape(indices)[batch_dims:]
     flat = xp.reshape(value, (-1, *np.shape(value)[batch_dims:]))
     rows = xp.reshape(indices, (int(np.prod(batch)), -1))
