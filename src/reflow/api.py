@@ -21,6 +21,7 @@ AttributeError: module 'tf.gfile' has no attribute 'Exist'; ... nearest: Exists
 from __future__ import annotations
 
 import difflib
+import dis
 import functools
 import importlib
 import pkgutil
@@ -171,6 +172,11 @@ def resolve(room: str, name: str) -> Any:
     raise AttributeError(f"module {_shown(room)!r} has no attribute {name!r}{_hint(room, name)}")
 
 
+def _is_from_import(frame: Any) -> bool:
+    """Whether a frame is at the `name` of a `from module import name`."""
+    return bool(frame.f_code.co_code[frame.f_lasti] == dis.opmap["IMPORT_FROM"])
+
+
 class Room(ModuleType):
     """A public module: its names are looked up in the table when they are first used."""
 
@@ -181,7 +187,12 @@ class Room(ModuleType):
             and name not in table().get(room_of(self.__name__), {})
         ):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        value = self.__dict__[name] = resolve(room_of(self.__name__), name)
+        try:
+            value = self.__dict__[name] = resolve(room_of(self.__name__), name)
+        except AttributeError as error:
+            if _is_from_import(sys._getframe(1)):  # which would drop the hint of an AttributeError
+                raise ImportError(f"cannot import name {name!r}: {error}", name=name) from None
+            raise
         return value
 
     def __dir__(self) -> list[str]:

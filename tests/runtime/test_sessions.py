@@ -260,3 +260,38 @@ def test_threads_with_different_runs(tier: str) -> None:
                 assert session.run(outputs[i], {x: np.ones(n)}).tolist() == [1 + i] * n
 
         run_threads(work, 4)
+
+
+@pytest.mark.parametrize("tier", ["interpret", "compile"])
+def test_eight_threads_of_one_session(tier: str) -> None:
+    """Reads, writes, feeds of several shapes, callables and failing runs, all at once: nothing is lost."""
+    x = tf.placeholder(tf.float32, [None])
+    count, total = tf.Variable(0, name="count"), tf.Variable(0.0, use_resource=True)
+    add = tf.group(tf.assign_add(count, 1), total.assign_add(tf.reduce_sum(tf.check_numerics(x, "bad"))))
+    doubled, both = x * 2.0, tf.stack([tf.cast(count, tf.float32), tf.identity(total)])
+    sess = tf.Session(tier=tier)
+    sess.run(tf.global_variables_initializer())
+    double = sess.make_callable(doubled, [x])
+    failures: list[object] = []
+
+    def work(number: int) -> None:
+        for step in range(12):
+            values = np.full(1 + (number + step) % 3, float(number), np.float32)
+            sess.run(add, {x: [1.0]})
+            if not np.array_equal(double(values), 2 * values):
+                failures.append(("callable", number, step))
+            if not np.array_equal(sess.run([doubled, count], {x: values})[0], 2 * values):
+                failures.append(("feed", number, step))
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                sess.run(add, {x: [np.nan]})
+            seen = sess.run(both)
+            if seen[0] != seen[1]:
+                failures.append(("half a step", seen))
+
+    threads = [threading.Thread(target=work, args=[i]) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert [np.asarray(v).item() for v in sess.run([count, total])] == [96, 96.0]

@@ -272,7 +272,9 @@ class Operation:
         return f"<tf.Operation {self.name!r} type={self.type}>"
 
     def __str__(self) -> str:
-        return str(self.node_def)
+        from google.protobuf import text_format
+
+        return text_format.MessageToString(self.node_def)  # attributes in the order of their names
 
     def __deepcopy__(self, memo: Any) -> Operation:
         raise TypeError(f"An Operation belongs to its graph and cannot be copied: {self!r}")
