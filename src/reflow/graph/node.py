@@ -274,7 +274,8 @@ class Operation:
     def __str__(self) -> str:
         from google.protobuf import text_format
 
-        return text_format.MessageToString(self.node_def)  # attributes in the order of their names
+        text: str = text_format.MessageToString(self.node_def)  # attributes in the order of their names
+        return text
 
     def __deepcopy__(self, memo: Any) -> Operation:
         raise TypeError(f"An Operation belongs to its graph and cannot be copied: {self!r}")
