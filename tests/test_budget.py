@@ -6,6 +6,7 @@ import ast
 import collections
 import functools
 import statistics
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,31 @@ def test_files_are_short() -> None:
 
 def test_functions_are_short() -> None:
     assert statistics.median(function_lengths()) <= MEDIAN_FUNCTION
+
+
+def shared_with_recorders() -> list[Path]:
+    """The files of tests that run under the Python 3.7 of TensorFlow 1.15 too: ruff's settings name them."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))["tool"]["ruff"]["lint"]
+    found = []
+    for pattern, rules in settings["per-file-ignores"].items():
+        before, _, rest = pattern.partition("{")
+        names, _, after = rest.partition("}")
+        if "UP" in rules:
+            found += [path for name in names.split(",") for path in sorted(ROOT.glob(before + name + after))]
+    return found
+
+
+def test_what_recorders_share_is_python_3_7() -> None:
+    wrong = []
+    for path in shared_with_recorders():
+        try:
+            tree = ast.parse(path.read_text(encoding="utf8"), feature_version=(3, 7))
+        except SyntaxError as error:
+            wrong.append(f"{path.name}:{error.lineno}: {error.msg}")
+            continue
+        keywords = (n for call in ast.walk(tree) if isinstance(call, ast.Call) for n in call.keywords)
+        wrong += [f"{path.name}:{n.lineno}: zip takes no strict=" for n in keywords if n.arg == "strict"]
+    assert len(shared_with_recorders()) > 50 and not wrong
 
 
 def test_no_global_statement() -> None:
