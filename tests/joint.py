@@ -9,6 +9,7 @@ changes nothing of the process while it waits (as `pytest.warns` around a run do
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +21,7 @@ from reflow.graph import scopes
 from reflow.runtime import backend
 
 BATCH = 32
-Jitted = Callable[[Callable[..., Any], tuple[int, ...]], Callable[..., Any]]
+Jitted = Callable[..., Callable[..., Any]]
 
 current = threading.local()  # its `worker`: the one whose thread this is
 
@@ -155,7 +156,7 @@ def call(item: pytest.Function, monkeypatch: pytest.MonkeyPatch) -> None:
     if OUTCOME not in item.stash:
         items, jitted = list(batch(item)), backend.jitted
         tests = [lambda i=i: i.obj(**i.callspec.params) for i in items]
-        monkeypatch.setattr(backend, "jitted", lambda f, d: joined(f, d, jitted))
+        monkeypatch.setattr(backend, "jitted", functools.partial(joined, jitted))
         for each, error in zip(items, run(tests), strict=True):
             each.stash[OUTCOME] = error
     error = item.stash[OUTCOME]
@@ -164,7 +165,13 @@ def call(item: pytest.Function, monkeypatch: pytest.MonkeyPatch) -> None:
         raise error
 
 
-def joined(function: Callable[..., Any], donated: tuple[int, ...], jitted: Jitted) -> Callable[..., Any]:
-    """In the thread of a test a call that waits for the others; elsewhere an ordinary one."""
+def joined(
+    jitted: Jitted, function: Callable[..., Any], donated: tuple[int, ...], convolves: bool = False
+) -> Callable[..., Any]:
+    """In the thread of a test a call that waits for the others; elsewhere an ordinary one. A program that
+    convolves has options of the compiler that the others have not.
+    """
+    if convolves:
+        return jitted(function, donated, convolves)
     together = getattr(current, "worker", None) is not None
     return Call(function, donated, jitted) if together else jitted(function, donated)
