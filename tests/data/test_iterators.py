@@ -156,17 +156,6 @@ def test_the_threads_end_when_a_pass_is_begun_anew_or_dropped() -> None:
     assert wait_until(lambda: not threads())
 
 
-def test_parallel_calls_overlap_and_keep_the_order() -> None:
-    def slow(x: Any) -> Any:
-        time.sleep(0.02)
-        return x
-
-    mapped = Dataset.range(20).map(lambda x: tf.py_func(slow, [x], tf.int64), num_parallel_calls=10)
-    start = time.perf_counter()
-    assert all_elements(mapped) == list(range(20))
-    assert time.perf_counter() - start < 0.02 * 20
-
-
 def test_each_element_goes_to_one_of_many_threads() -> None:
     element = Dataset.range(400).map(lambda x: x + 1).make_one_shot_iterator().get_next()
     found: list[Any] = []

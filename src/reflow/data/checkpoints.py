@@ -61,6 +61,13 @@ class CheckpointInputPipelineHook(SessionRunHook):
     Args:
         estimator: has the folder as `model_dir`, and as `_config` the settings `save_checkpoints_secs`,
             `save_checkpoints_steps`, `num_worker_replicas`, `task_type` and `task_id`.
+
+    >>> import tempfile, types
+    >>> import reflow as tf
+    >>> config = types.SimpleNamespace(save_checkpoints_secs=None, save_checkpoints_steps=100)
+    >>> estimator = types.SimpleNamespace(model_dir=tempfile.mkdtemp(), _config=config)
+    >>> isinstance(tf.data.experimental.CheckpointInputPipelineHook(estimator), tf.train.SessionRunHook)
+    True
     """
 
     def __init__(self, estimator: Any) -> None:
