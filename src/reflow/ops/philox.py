@@ -16,7 +16,9 @@ the last place; which samples are rejected would differ only for a normal that i
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ RESERVED_BLOCKS = 256
 # NumPy works on so many blocks at a time: few enough for the ten rounds to stay in the processor's cache.
 CHUNK = 1 << 14
 TRACED_CHUNK = 1 << 16
+MANY_CHUNKS = 4  # from which on several threads share them: what a chunk holds follows from its place alone
 
 _WORD = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -214,10 +217,20 @@ def map_outputs(xp: Any, count: int, width: int, dtype: npt.DTypeLike, compute: 
     if xp is not np:
         return _mapped(xp, count, width, dtype, compute)
     out = np.empty((count, width), dtype)
-    for start in range(0, count, CHUNK):
+
+    def fill(start: int) -> None:
         stop = min(start + CHUNK, count)
-        for column, values in enumerate(compute(np, np.arange(start, stop, dtype=np.uint64))):
-            out[start:stop, column] = values
+        with np.errstate(all="ignore"):
+            for column, values in enumerate(compute(np, np.arange(start, stop, dtype=np.uint64))):
+                out[start:stop, column] = values
+
+    starts = range(0, count, CHUNK)
+    if len(starts) < MANY_CHUNKS:
+        for start in starts:
+            fill(start)
+    else:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(fill, starts))
     return out
 
 

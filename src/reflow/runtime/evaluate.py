@@ -48,6 +48,7 @@ class Step:
     owners: tuple[Operation, ...] = ()  # the nodes whose slots it reads, if it is guarded
     choices: tuple[Places, ...] | None = None  # of a Merge: when each input is alive
     declared: tuple[int | None, ...] | None = None  # the shape that an assigned value must have
+    frees: tuple[int, ...] = ()  # large values that no step from here on looks at
 
     @functools.cached_property
     def concrete(self) -> Callable[..., Any]:
@@ -127,6 +128,10 @@ def evaluate(steps: list[Step], env: list[Any]) -> None:
 
 def _evaluate(steps: list[Step], env: list[Any]) -> None:
     for step in steps:
+        if step.frees:
+            result = value = None
+            for i in step.frees:
+                env[i] = None
         if step.guard and not _runs(step, env):
             continue
         try:

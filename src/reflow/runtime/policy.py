@@ -13,6 +13,8 @@ from reflow.runtime.plan import Plan
 NODE = 2_500  # a NumPy kernel on a few elements, loop included
 ELEMENT = 1.0
 MULTIPLY_ADD = 0.1
+RANDOM = 12.0  # a number drawn by NumPy, in several threads
+RANDOM_XLA = 40.0  # and by XLA, in one
 DISPATCH = 12_000  # an XLA call
 ARGUMENT = 2_000  # an array passed in or out
 XLA_SPEEDUP = 4.0  # of the elementwise work, by fusion
@@ -21,6 +23,8 @@ COMPILE_NODE = 1_000_000
 LARGE_STATE = 1 << 25  # bytes of variables: a plan that writes so much is compiled at once
 PATIENCE = 0.25  # compile when interpreting has cost this part of it: loops run long
 MAX_PROGRAMS = 16  # shapes of the feeds that a plan is compiled for; further ones are interpreted
+
+RANDOM_OPS = frozenset({"RandomUniform", "RandomStandardNormal", "TruncatedNormal"})
 
 TIERS = ("auto", "interpret", "compile")
 
@@ -40,7 +44,7 @@ class Estimate:
     """What a plan costs in each tier, unknown dimensions taken as `batch`."""
 
     def __init__(self, plan: Plan, batch: int) -> None:
-        elements, products, steps = 0.0, 0.0, 0
+        elements, products, drawn, steps = 0.0, 0.0, 0.0, 0
         for step in plan.steps:
             if step.host:
                 continue
@@ -48,11 +52,17 @@ class Estimate:
             for tensor in step.node.outputs:
                 elements += _size(tensor, batch)
             products += _products(step.node, batch)
+            if step.node.type in RANDOM_OPS:
+                drawn += _size(step.node.outputs[0], batch)
         arguments = len(plan.slots) + len(plan.feeds) + len(plan.fetched)
-        work = elements * ELEMENT + products * MULTIPLY_ADD
-        self.interpret = steps * NODE + work
+        self.products = products * MULTIPLY_ADD
+        self.interpret = steps * NODE + elements * ELEMENT + self.products + drawn * RANDOM
         self.compiled = (
-            DISPATCH + ARGUMENT * arguments + elements * ELEMENT / XLA_SPEEDUP + products * MULTIPLY_ADD
+            DISPATCH
+            + ARGUMENT * arguments
+            + elements * ELEMENT / XLA_SPEEDUP
+            + self.products
+            + drawn * RANDOM_XLA
         )
         self.compiling = COMPILE + steps * COMPILE_NODE
         self.large = _written_bytes(plan) >= LARGE_STATE
@@ -62,14 +72,19 @@ class Estimate:
 
     def worth_compiling(self, runs: int) -> bool:
         """Whether run number `runs` (from 0) should be compiled."""
-        if self.must_compile or self.large or self.interpret >= self.compiling:
+        if self.must_compile or self.large or self.products >= self.compiling:
+            return True
+        if self.interpret - self.compiled >= self.compiling:
             return True
         return self.interpret > self.compiled and runs * self.interpret >= PATIENCE * self.compiling
 
 
 def _written_bytes(plan: Plan) -> float:
-    """The size of the variables that a plan writes: NumPy copies them, XLA changes them where they are."""
-    written = {i for step in plan.steps if not step.host for i in step.writes}
+    """The size of the variables that a plan changes: NumPy copies them, XLA changes them where they are.
+
+    What only replaces a variable's value, as its initializer does, copies nothing.
+    """
+    written = {i for step in plan.steps if not step.host for i in step.writes if i in step.reads}
     owners = [owner for place, owner in plan.slots.values() if place in written and "shape" in owner.attrs]
     return sum(_bytes(owner.attrs["shape"], owner.attrs["dtype"]) for owner in owners)
 

@@ -75,6 +75,21 @@ class Segment:
     def keep(self, later: set[int]) -> None:
         """Note which of its results are needed after it."""
         self.outputs = sorted(i for i in self.made if i in later and i not in self.writes)
+        self._free_early(later.union(self.writes))
+
+    def _free_early(self, kept: set[int]) -> None:
+        """Let interpreted runs drop large values after their last use: what initializes a variable takes
+        several steps, each as large as the variable.
+        """
+        last: dict[int, int] = {}
+        for number, step in enumerate(self.steps):
+            last.update(dict.fromkeys(_looked_at(step), number))
+            if not _is_small(step):
+                last.update(dict.fromkeys(step.outputs, number))
+        large = {i for s in self.steps if not _is_small(s) for i in s.outputs} - kept
+        for place in large:
+            if last[place] + 1 < len(self.steps):
+                self.steps[last[place] + 1].frees += (place,)
 
 
 def _needs_store(node: Operation) -> bool:
@@ -211,12 +226,13 @@ def absorb(plan: Plan) -> None:
 
 def _absorbable(plan: Plan, step: Step) -> bool:
     pure = not step.host and not step.writes and step.rule.kernel is not None
-    return pure and plan.slot_places.isdisjoint(step.inputs) and _is_small(step)
+    stateless = step.rule.state is None
+    return pure and stateless and plan.slot_places.isdisjoint(step.inputs) and _is_small(step)
 
 
 def _is_small(step: Step) -> bool:
     sizes = [t.shape.num_elements() for t in step.node.outputs]
-    return all(n is None or n <= SMALL for n in sizes) and step.rule.state is None
+    return all(n is None or n <= SMALL for n in sizes)
 
 
 def _keep_restored_on_host(plan: Plan) -> None:
