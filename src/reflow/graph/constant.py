@@ -191,6 +191,8 @@ def fill_to(array: np.ndarray, shape: TensorShape, verify: bool) -> np.ndarray:
         raise ValueError(f"Too many elements provided. Needed at most {wanted}, but received {array.size}")
     if array.size == 0:
         raise ValueError(f"A constant of shape {target} needs a value, got none")
+    if array.size == 1:
+        return np.broadcast_to(array.reshape(()), target)  # kept, and written, as one value
     flat = np.full(wanted, array.reshape(-1)[-1], array.dtype)
     flat[: array.size] = array.reshape(-1)
     return flat.reshape(target)
@@ -209,10 +211,10 @@ def make_constant(
     array = as_array(value, wanted)
     if wanted is not None and wanted != dtypes.string and array.dtype == object:
         raise TypeError(f"Expected {wanted.name}, got {value!r} of type '{type(value).__name__}' instead.")
-    if shape is not None:
-        array = fill_to(array, as_shape(shape), verify_shape)
     if array is value or array.base is not None:
         array = array.copy()  # a constant never changes when the program's own array does
+    if shape is not None:
+        array = fill_to(array, as_shape(shape), verify_shape)
     held = wanted if wanted is not None else dtypes.as_dtype(array.dtype)
     node = graph.add("Const", [], {"value": array, "dtype": held}, name)
     return node.outputs[0]  # type: ignore[no-any-return]

@@ -47,6 +47,8 @@ def tensor_proto(value: Any, dtype: dtypes.DType) -> Any:
     """A NumPy array as a TensorProto."""
     array = np.asarray(value)
     proto = protos.TensorProto(dtype=dtype.as_datatype_enum, tensor_shape=as_shape(array.shape).as_proto())
+    if array.size > 1 and not any(array.strides):
+        array = array[(slice(0, 1),) * array.ndim]  # one value, repeated
     if dtype == dtypes.string:
         proto.string_val.extend(_as_bytes(x) for x in array.reshape(-1))
     elif array.size == 1:
