@@ -83,7 +83,7 @@ class Segment:
         """
         last: dict[int, int] = {}
         for number, step in enumerate(self.steps):
-            last.update(dict.fromkeys(_looked_at(step), number))
+            last.update(dict.fromkeys(looked_at_by(step), number))
             if not _is_small(step):
                 last.update(dict.fromkeys(step.outputs, number))
         large = {i for s in self.steps if not _is_small(s) for i in s.outputs} - kept
