@@ -62,8 +62,9 @@ def jitted(
     function: Callable[..., Any], donated: tuple[int, ...], convolves: bool = False
 ) -> Callable[..., Any]:
     """`function` compiled by XLA, taking over the buffers of the donated arguments."""
-    wanted = (IN_ORDER, OWN_CONVOLUTIONS) if convolves else (IN_ORDER,)
-    options = dict(o for o in wanted if knows(*o))
+    # Convolutions are large parts, worth a thread: their programs are not run in order.
+    option = OWN_CONVOLUTIONS if convolves else IN_ORDER
+    options = dict([option]) if knows(*option) else {}
     return jax().jit(function, donate_argnums=donated, compiler_options=options)  # type: ignore[no-any-return]
 
 
