@@ -26,7 +26,6 @@ OTHERS = {
     "contrib.training.HParams.to_proto": "there is no HParamDef",
     "data.Dataset.__init__": INTERNAL,
     "data.DatasetSpec.from_value": INTERNAL,
-    "data.experimental.TensorStructure": "it is TensorSpec",
     "flags.FLAGS": "absl's own; TensorFlow wraps it",
     "layers.InputSpec.from_config": KERAS,
     "layers.InputSpec.get_config": KERAS,
