@@ -168,6 +168,7 @@ def main():
     workers = [w for w in (Worker(n, p, options.megabytes) for n, p in names.items()) if w.ready]
     for _ in range(options.rounds):
         for worker in workers:
+            os.sync()  # nobody's disk is busy with what another has left in memory
             worker.turn(options.folder)
     medians = {w.name: [statistics.median(t) for t in zip(*w.times, strict=True)] for w in workers}
     print(f"{options.megabytes} MB in {VARIABLES} variables; seconds, and how many times the copy's")
