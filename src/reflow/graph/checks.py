@@ -5,7 +5,7 @@ step by XLA ones.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class Commit:
     condition: Any
     padded: bool = False  # some of its indices may stand for no row
     heeded: bool = False
+    kept: list[Any] = field(default_factory=list)  # results that hold the old contents if it is not to count
 
 
 def committed(xp: Any, indices: Any, limit: int) -> Any:
@@ -46,6 +47,19 @@ def committed(xp: Any, indices: Any, limit: int) -> Any:
     counts = commit.condition if not commit.padded else commit.condition & ~absent(xp, indices)
     commit.heeded = True
     return xp.where(counts, indices, xp.asarray(limit, indices.dtype))
+
+
+def kept(xp: Any, new: Any, old: Any) -> Any:
+    """The new contents of a slot from which a kernel goes on to compute another's.
+
+    If the step is not to count they are the old ones. Were they selected after the step only, XLA would make
+    the new ones twice, and would need a copy of the old ones.
+    """
+    commit = scopes.commits.top
+    if commit is None or commit.condition is True or xp is np or new.shape != old.shape:
+        return new
+    commit.kept.append(xp.where(commit.condition, new, old))
+    return commit.kept[-1]
 
 
 def no_row(dtype: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from reflow.base.shape import unknown_shape
-from reflow.graph.checks import absent, any_absent, committed, require
+from reflow.graph.checks import absent, any_absent, committed, kept, require
 from reflow.graph.registry import definition, known_types, register
 from reflow.ops.state import handle_shape
 
@@ -27,7 +27,7 @@ def gradient_descent(xp: Any, var: Any, alpha: Any, delta: Any) -> Any:
 
 
 def momentum(xp: Any, var: Any, accum: Any, lr: Any, grad: Any, momentum: Any, *, use_nesterov: bool) -> Any:
-    accum = accum * momentum + grad
+    accum = kept(xp, accum * momentum + grad, accum)
     step = grad * lr + accum * momentum * lr if use_nesterov else accum * lr
     return var - step, accum
 
@@ -50,8 +50,8 @@ def adam(
     """Kingma & Ba 2015 in the form before their section 2.1: epsilon is added to the uncorrected root
     ("epsilon hat")."""
     rate = lr * xp.sqrt(1 - beta2_power) / (1 - beta1_power)
-    m = m + (grad - m) * (1 - beta1)
-    v = v + (grad * grad - v) * (1 - beta2)
+    m = kept(xp, m + (grad - m) * (1 - beta1), m)
+    v = kept(xp, v + (grad * grad - v) * (1 - beta2), v)
     direction = grad * (1 - beta1) + beta1 * m if use_nesterov else m
     return var - rate * direction / (xp.sqrt(v) + epsilon), m, v
 
@@ -68,19 +68,19 @@ def adamax(
     epsilon: Any,
     grad: Any,
 ) -> Any:
-    m = m + (grad - m) * (1 - beta1)
-    v = xp.maximum(beta2 * v, xp.abs(grad))
+    m = kept(xp, m + (grad - m) * (1 - beta1), m)
+    v = kept(xp, xp.maximum(beta2 * v, xp.abs(grad)), v)
     return var - lr / (1 - beta1_power) * (m / (v + epsilon)), m, v
 
 
 def adagrad(xp: Any, var: Any, accum: Any, lr: Any, grad: Any, *, update_slots: bool) -> Any:
     """Duchi et al. 2011."""
-    accum = accum + grad * grad if update_slots else accum
+    accum = kept(xp, accum + grad * grad, accum) if update_slots else accum
     return var - grad * lr / xp.sqrt(accum), accum
 
 
 def adagrad_v2(xp: Any, var: Any, accum: Any, lr: Any, epsilon: Any, grad: Any, *, update_slots: bool) -> Any:
-    accum = accum + grad * grad if update_slots else accum
+    accum = kept(xp, accum + grad * grad, accum) if update_slots else accum
     return var - grad * lr / (xp.sqrt(accum) + epsilon), accum
 
 
@@ -88,7 +88,7 @@ def adadelta(
     xp: Any, var: Any, accum: Any, accum_update: Any, lr: Any, rho: Any, epsilon: Any, grad: Any
 ) -> Any:
     """Zeiler 2012."""
-    accum = accum * rho + grad * grad * (1 - rho)
+    accum = kept(xp, accum * rho + grad * grad * (1 - rho), accum)
     update = xp.sqrt(accum_update + epsilon) / xp.sqrt(accum + epsilon) * grad
     return var - update * lr, accum, accum_update * rho + update * update * (1 - rho)
 
@@ -96,17 +96,17 @@ def adadelta(
 def rms_prop(
     xp: Any, var: Any, ms: Any, mom: Any, lr: Any, rho: Any, momentum: Any, epsilon: Any, grad: Any
 ) -> Any:
-    ms = ms + (grad * grad - ms) * (1 - rho)
-    mom = mom * momentum + grad * lr / xp.sqrt(ms + epsilon)
+    ms = kept(xp, ms + (grad * grad - ms) * (1 - rho), ms)
+    mom = kept(xp, mom * momentum + grad * lr / xp.sqrt(ms + epsilon), mom)
     return var - mom, ms, mom
 
 
 def centered_rms_prop(
     xp: Any, var: Any, mg: Any, ms: Any, mom: Any, lr: Any, rho: Any, momentum: Any, epsilon: Any, grad: Any
 ) -> Any:
-    ms = ms + (grad * grad - ms) * (1 - rho)
-    mg = mg + (grad - mg) * (1 - rho)
-    mom = mom * momentum + grad * lr / xp.sqrt(ms - mg * mg + epsilon)
+    ms = kept(xp, ms + (grad * grad - ms) * (1 - rho), ms)
+    mg = kept(xp, mg + (grad - mg) * (1 - rho), mg)
+    mom = kept(xp, mom * momentum + grad * lr / xp.sqrt(ms - mg * mg + epsilon), mom)
     return var - mom, mg, ms, mom
 
 
@@ -165,7 +165,7 @@ def proximal_gradient_descent(
 
 
 def proximal_adagrad(xp: Any, var: Any, accum: Any, lr: Any, l1: Any, l2: Any, grad: Any) -> Any:
-    accum = accum + grad * grad
+    accum = kept(xp, accum + grad * grad, accum)
     rate = lr / xp.sqrt(accum)
     return _shrunk(xp, var - grad * rate, rate, l1, l2), accum
 
@@ -216,10 +216,15 @@ def _dense_kernel(formula: Formula, names: list[str]) -> Formula:
         var, grad = given["var"], given[gradient]
         same = np.bool_(var.shape == grad.shape)
         require(xp, same, f"var and {gradient} do not have the same shape{{}} {{}}", _text(var), _text(grad))
-        new = tuple(xp.asarray(n, var.dtype) for n in formula(xp, **given, **attrs))
+        new = tuple(_typed(xp, n, var.dtype) for n in formula(xp, **given, **attrs))
         return new if len(new) > 1 else new[0]
 
     return kernel
+
+
+def _typed(xp: Any, array: Any, dtype: Any) -> Any:
+    """The array itself, by which a step knows what is `kept`, unless a scalar of another type widened it."""
+    return array if array.dtype == dtype else xp.asarray(array, dtype)
 
 
 def _text(array: Any) -> str:

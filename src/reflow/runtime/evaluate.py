@@ -244,7 +244,7 @@ def _made(step: Step, env: list[Any], checks: list[Any], alive: Any, commit: Com
 
 def _kept(commit: Commit, alive: Any, value: Any, old: Any) -> Any:
     """What a slot holds after a step that writes `value`, if that is to count."""
-    if commit.heeded or commit.condition is True:
+    if commit.heeded or commit.condition is True or any(value is k for k in commit.kept):
         return value
     if alive is True and (old is None or np.shape(old) != np.shape(value)):
         return value  # the session does not take it from a segment that fails
