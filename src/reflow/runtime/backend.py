@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.base.allocation import keep_freed_memory
 from reflow.graph import scopes
 
 # XLA otherwise orders the parts of a CPU program so that threads take parts that do not wait for each other.
@@ -34,6 +35,7 @@ def jax() -> Any:
 
         imported.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
         imported.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
+        keep_freed_memory()
         scopes.process.jax = imported
     return scopes.process.jax
 
