@@ -23,9 +23,7 @@ def test_temporaries_are_dropped_after_their_last_use() -> None:
         session.run(variable.initializer)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert (
-            4 * LARGE < peak < 4 * 4 * LARGE
-        )  # all nine together would be 9 times 4 bytes each
+        assert 4 * LARGE < peak < 4 * 4 * LARGE  # all nine together would be 9 times 4 bytes each
         assert session.run(variable).shape == (LARGE,)
 
 
