@@ -160,6 +160,12 @@ def standard_normal(xp: Any, state: Any, shape: Shape, dtype: npt.DTypeLike) -> 
     ((2, 3), 'float32')
     """
     kind = _float_type(dtype)
+    if xp is not np and kind != np.float64:
+
+        def normal(words: Sequence[Any], lane: Any) -> Any:
+            return _normal_of_lane(xp, words, lane).astype(kind)
+
+        return _traced(xp, state, shape, 4, normal)
     return _fill(xp, state, shape, kind, _width(kind), lambda module, words: normals(module, words, kind))
 
 
@@ -347,11 +353,49 @@ def _pairwise(combine: Callable[[Any, Any], Any]) -> Blocks:
 
 def _fill(xp: Any, state: Any, shape: Shape, dtype: np.dtype, width: int, convert: Blocks) -> tuple[Any, Any]:
     """Successive blocks, each converted to `width` values."""
+    if xp is not np:
+
+        def value(words: Sequence[Any], lane: Any) -> Any:
+            return _chosen(xp, lane, convert(xp, words)).astype(dtype)
+
+        return _traced(xp, state, shape, width, value)
 
     def compute(module: Any, index: Any) -> Sequence[Any]:
         return convert(module, random_words(module, state, index))
 
     return _laid_out(xp, state, shape, dtype, width, compute)
+
+
+def _traced(
+    xp: Any, state: Any, shape: Shape, width: int, value: Callable[[Sequence[Any], Any], Any]
+) -> tuple[Any, Any]:
+    """An array of `value(words of the block, place in the block)`, for XLA.
+
+    Every element computes the whole block that it is of. So all is one loop over the elements, which XLA runs
+    on all cores with vector instructions; of blocks put side by side it makes one that is 5 to 15 times as
+    slow.
+    """
+    size = math.prod(shape)
+    place = xp.arange(size, dtype=np.uint64)
+    words = random_words(xp, state, place // np.uint64(width))
+    values = value(words, place % np.uint64(width))
+    return advance(xp, state, RESERVED_BLOCKS * size), values.reshape(tuple(shape))
+
+
+def _chosen(xp: Any, lane: Any, values: Sequence[Any]) -> Any:
+    """The value of each element's lane."""
+    result = values[-1]
+    for number, one in reversed(list(enumerate(values[:-1]))):
+        result = xp.where(lane == np.uint64(number), one, result)
+    return result
+
+
+def _normal_of_lane(xp: Any, words: Sequence[Any], lane: Any) -> Any:
+    """What `normals` gives for one of four lanes, with one logarithm instead of two."""
+    is_first = lane < np.uint64(2)
+    first, second = (xp.where(is_first, words[i], words[i + 2]) for i in (0, 1))
+    sine, cosine = box_muller_float32(xp, first, second)
+    return xp.where(lane % np.uint64(2) == 0, sine, cosine)
 
 
 def _laid_out(
