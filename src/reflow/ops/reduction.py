@@ -44,12 +44,28 @@ def _summing_type(x: Any) -> Any:
     return np.float32 if x.dtype.name in SMALL_FLOATS else x.dtype
 
 
+MANY = 1 << 12  # elements
+
+
+def _made_first(xp: Any, x: Any) -> Any:
+    """`x`, which XLA computes before it sums, where it would be slow to compute it in the sum.
+
+    On the CPU it lets a library (YNNPACK) make what is summed, row by row: of rows of one element, 50 times
+    slower than its own loops. The library does not know the choice that is made here, and leaves it to XLA.
+    """
+    if xp is np or x.dtype != np.float32 or x.ndim < 2 or x.shape[-1] != 1 or x.size < MANY:
+        return x
+    return xp.where(x == x, x, xp.asarray(np.nan, x.dtype))
+
+
 def _sum(xp: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    x = _made_first(xp, x)
     return xp.sum(x, axis=axes, dtype=_summing_type(x), keepdims=keepdims).astype(x.dtype)
 
 
 def _mean(xp: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     count = int(np.prod([x.shape[a] for a in axes], dtype=np.int64))
+    x = _made_first(xp, x)
     total = xp.sum(x, axis=axes, dtype=_summing_type(x), keepdims=keepdims)
     if x.dtype.kind in "iu":  # rounded toward zero; of nothing, 0
         divisor = np.array(max(count, 1), x.dtype)
