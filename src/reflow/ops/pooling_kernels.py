@@ -146,9 +146,10 @@ def _reduced(jnp: Any, x: Any, axes: Sequence[Axis], kind: str) -> Any:
 def winners(xp: Any, x: Any, y: Any, axes: Sequence[Axis]) -> Any:
     """The number of the tap of each window that has its maximum `y`: the first, if there are several."""
     count = tap_count(axes)
-    found = xp.full(y.shape, count, np.int32)
+    kind = np.int8 if count <= np.iinfo(np.int8).max else np.int32  # small: it is memory that takes the time
+    found = xp.full(y.shape, count, kind)
     for number, seen in reversed(list(enumerate(slices(xp, x, axes, lowest(x.dtype))))):
-        found = xp.where(seen == y, np.int32(number), found)
+        found = xp.where(seen == y, kind(number), found)
     return found
 
 
@@ -164,7 +165,7 @@ def max_gradient(xp: Any, x: Any, y: Any, grad: Any, axes: Sequence[Axis]) -> An
     number = {tap: i for i, tap in enumerate(taps(axes))}
 
     def part(tap: tuple[int, ...], codes: Any, grad: Any) -> Any:
-        return xp.where(codes == np.int32(number[tap]), grad, xp.zeros((), grad.dtype))
+        return xp.where(codes == codes.dtype.type(number[tap]), grad, xp.zeros((), grad.dtype))
 
     return placed(xp, axes, part, codes, grad, fills=(-1, 0))
 
@@ -178,7 +179,7 @@ def _spread_to_winners(jnp: Any, codes: Any, grad: Any, axes: Sequence[Axis]) ->
         own = np.arange(a.window, dtype=np.int32).reshape((-1,) + (1,) * (2 * (len(axes) - i - 1)))
         step = int(np.prod([b.window for b in axes[i + 1 :]], dtype=np.int64))
         place = place + own * np.int32(step)
-    mine = codes.reshape(wide) == place
+    mine = codes.reshape(wide) == place.astype(codes.dtype)
     spread = jnp.where(mine, grad.reshape(wide), jnp.zeros((), grad.dtype))
     spread = spread.reshape((batch, *(a.count * a.window for a in axes)))
     if any(a.count * a.window > a.size for a in axes):
@@ -211,7 +212,7 @@ def at_winners(xp: Any, x: Any, y: Any, values: Any, axes: Sequence[Axis]) -> An
     codes = winners(xp, x, y, axes)
     result = xp.zeros(y.shape, values.dtype)
     for number, seen in enumerate(slices(xp, values, axes)):
-        result = xp.where(codes == np.int32(number), seen, result)
+        result = xp.where(codes == codes.dtype.type(number), seen, result)
     return result
 
 
@@ -222,7 +223,7 @@ def winner_positions(xp: Any, x: Any, y: Any, axes: Sequence[Axis]) -> Any:
     codes = winners(xp, x, y, axes)
     result = xp.zeros(y.shape, np.int64)
     for number, seen in enumerate(slices(np, positions, axes)):
-        result = xp.where(codes == np.int32(number), seen, result)
+        result = xp.where(codes == codes.dtype.type(number), seen, result)
     return result
 
 
