@@ -1,7 +1,8 @@
 """Time training steps of four networks: Reflow beside raw JAX and, where there are, TensorFlow and PyTorch.
 
 Every implementation runs in a process of its own. They take turns, a few steps each, so that noise falls on
-all alike; medians of the rounds are reported, and ratios are what counts.
+all alike: each round begins with another of them, and each turn with a step that is not timed, since threads
+of the one before may still spin. Medians of the rounds are reported, and ratios are what counts.
 """
 
 import argparse
@@ -63,6 +64,7 @@ def serve(implementation):
             for _ in range(WARM_UP):
                 loss = ready[net]()
             assert np.isfinite(loss), f"the loss of {net} is {loss}"
+        ready[net]()
         start = time.perf_counter()
         for _ in range(NETS[net][1]):
             ready[net]()
@@ -105,8 +107,9 @@ def measure(workers, nets, rounds):
         times = {w.implementation: [] for w in workers}
         for w in workers:
             w.time(net)  # compiles
-        for _ in range(rounds):
-            for w in workers:
+        for i in range(rounds):
+            first = i % len(workers)
+            for w in workers[first:] + workers[:first]:
                 times[w.implementation].append(w.time(net))
         found[net] = {name: statistics.median(values) for name, values in times.items()}
     return found
