@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from reflow.graph.checks import fail, require
+from reflow.ops import library_convolution
 from reflow.ops import matrix_shapes as mats
 from reflow.ops.windows import (
     UNROLLED,
@@ -220,6 +221,9 @@ def xla_forward(geometry: Geometry, x: Any, w: Any) -> Any:
     """The convolution, for XLA."""
     import jax.numpy as jnp
 
+    by_library = library_convolution.convolution(jnp, "forward", geometry, x, w)
+    if by_library is not None:
+        return by_library
     if is_cpu(jnp) and geometry.groups == 1:
         if geometry.depth == 1 and tap_count(geometry.axes) <= UNROLLED:
             return _single_depth(jnp, geometry, x, w)
@@ -262,6 +266,9 @@ def xla_to_input(geometry: Geometry, w: Any, grad: Any) -> Any:
     """The gradient for the input, for XLA."""
     import jax.numpy as jnp
 
+    by_library = library_convolution.convolution(jnp, "to_input", geometry, w, grad)
+    if by_library is not None:
+        return by_library
     if is_cpu(jnp) and geometry.groups == 1 and _is_product_cheap(geometry):
         return _product_to_input(jnp, geometry, w, grad)
     return _lax_to_input(geometry, w, grad)
@@ -313,6 +320,9 @@ def xla_to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
     """The gradient for the filters, for XLA."""
     import jax.numpy as jnp
 
+    by_library = library_convolution.convolution(jnp, "to_filter", geometry, x, grad)
+    if by_library is not None:
+        return by_library
     if tap_count(geometry.axes) == geometry.groups == 1 and is_cpu(jnp):
         return _one_tap(jnp, geometry, x, grad)
     return _lax_to_filter(geometry, x, grad)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reflow.graph import registry
+from reflow.graph import registry, scopes
 from reflow.graph.graph import Operation, Tensor, get_default_graph
 
 OP = "ReflowVjp"
@@ -70,7 +70,8 @@ def _vjp_kernel(jnp: Any, *arrays: Any, forward: Forward) -> tuple[Any, ...]:
         result = result if isinstance(result, (tuple, list)) else (result,)
         return tuple(result[i] for i in forward.seeded)
 
-    _, pull = jax.vjp(outputs, *[jnp.asarray(inputs[i]) for i in forward.wanted])
+    with scopes.foreign.pushed(False):  # JAX cannot differentiate what a library computes
+        _, pull = jax.vjp(outputs, *[jnp.asarray(inputs[i]) for i in forward.wanted])
     # JAX's transpose for complex values is the conjugate of TensorFlow's convention.
     seeds = tuple(jnp.conj(c) if np.iscomplexobj(c) else jnp.asarray(c) for c in cotangents)
     return tuple(jnp.conj(g) if np.iscomplexobj(g) else g for g in pull(seeds))

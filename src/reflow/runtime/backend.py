@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from reflow.base import errors, onednn
 from reflow.base.allocation import keep_freed_memory
 from reflow.graph import scopes
 
@@ -50,6 +51,26 @@ def on_device(array: np.ndarray | np.generic) -> Any:
     return jax().device_put(array, may_alias=False)
 
 
+ALIGNMENT, COPIED_AT_ONCE = 64, 100 * 1024  # bytes; of XLA
+
+
+def aligned(array: Any) -> Any:
+    """A fed array, where XLA can take it as it is.
+
+    XLA takes over memory at addresses that suit its instructions. Else it copies, and large arrays in another
+    thread, for which the program then waits: longer than a copy takes here.
+    """
+    if array.__class__ is not np.ndarray or array.nbytes <= COPIED_AT_ONCE:
+        return array
+    if array.__array_interface__["data"][0] % ALIGNMENT == 0 and array.flags.c_contiguous:
+        return array
+    memory = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    start = -memory.__array_interface__["data"][0] % ALIGNMENT
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    np.copyto(copy, array)
+    return copy
+
+
 def on_arrays(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """An XLA kernel as a function of NumPy arrays, run op by op: for interpreted plans."""
 
@@ -64,10 +85,33 @@ def jitted(
     function: Callable[..., Any], donated: tuple[int, ...], convolves: bool = False
 ) -> Callable[..., Any]:
     """`function` compiled by XLA, taking over the buffers of the donated arguments."""
-    # Convolutions are large parts, worth a thread: their programs are not run in order.
-    option = OWN_CONVOLUTIONS if convolves else IN_ORDER
+    # XLA's convolutions are large parts, worth a thread: their programs are not run in order. A library's
+    # use all threads.
+    option = OWN_CONVOLUTIONS if convolves and onednn.find() is None else IN_ORDER
     options = dict([option]) if knows(*option) else {}
     return jax().jit(function, donate_argnums=donated, compiler_options=options)  # type: ignore[no-any-return]
+
+
+CODES = {"RESOURCE_EXHAUSTED": errors.ResourceExhaustedError, "UNIMPLEMENTED": errors.UnimplementedError}
+
+
+def failure(error: Exception, lost: list[str]) -> errors.OpError:
+    """What a program's user is told when XLA itself fails to run it, as when memory runs out.
+
+    `lost` are the variables whose memory it had taken over.
+    """
+    code = str(error).partition(":")[0]
+    text = f"XLA failed to run the step: {error}"
+    if lost:
+        text += (
+            f"\nLost, since they were being updated in place: {', '.join(lost)}. Initialize or restore them."
+        )
+    return CODES.get(code, errors.InternalError)(None, None, text)
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What JAX raises when XLA fails."""
+    return (jax().errors.JaxRuntimeError, ValueError)
 
 
 @functools.cache

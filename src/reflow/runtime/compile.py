@@ -95,7 +95,8 @@ class Program:
         return env
 
     def _pass(self, env: list[Any], checks: list[Check], memo: Memo, good: Any = True) -> None:
-        with scopes.checks.pushed(checks, what="check"), np.errstate(all="ignore"):
+        collected = scopes.checks.pushed(checks, what="check")
+        with collected, scopes.foreign.pushed(True), np.errstate(all="ignore"):
             trace(self.segment.steps, env, checks, memo, good)
 
     def takes(self, env: list[Any]) -> bool:

@@ -6,7 +6,7 @@ It belongs to the graph: all its sessions share the compiled programs.
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from reflow.runtime.guards import BranchesDifferError
 from reflow.runtime.plan import Plan
 from reflow.runtime.policy import MAX_PROGRAMS, Estimate
 from reflow.runtime.segments import STATIC_FEED_LIMIT, Segment, as_key, cut, static_sources
-from reflow.runtime.store import Store
+from reflow.runtime.store import Cell, Store
 
 
 class Executable:
@@ -240,6 +240,8 @@ class Runner:
                     if place in program.donated:
                         cell.value = env[place]
                 raise
+            except backend.failures() as error:
+                _raise_failure(error, [cell for _, cell in writes])
             for place, cell in writes:
                 cell.value = env[place]
 
@@ -272,6 +274,16 @@ class Runner:
             value = env[place]
             if value.__class__ is not np.ndarray and hasattr(value.__class__, "addressable_shards"):
                 env[place] = np.asarray(value)
+
+
+def _raise_failure(error: Exception, written: list[Cell]) -> NoReturn:
+    """Raise for a program that could not be run: XLA's error, or else one of Python's while it was traced."""
+    if isinstance(error, ValueError) and not str(error).startswith("INTERNAL:"):
+        raise error
+    lost = [c for c in written if hasattr(c.value, "is_deleted") and c.value.is_deleted()]
+    for cell in lost:
+        cell.value = None
+    raise backend.failure(error, [c.name for c in lost]) from error
 
 
 class Direct:
@@ -308,7 +320,7 @@ class Direct:
         """Call the program on fed arrays and commit what it writes; all that it returns."""
         arguments = self.constants.copy()
         for n, feed in self.feeds:
-            arguments[n] = arrays[feed]
+            arguments[n] = backend.aligned(arrays[feed])
         return self.call(runner, arguments)
 
     def call(self, runner: Runner, arguments: list[Any]) -> list[Any]:
@@ -319,7 +331,10 @@ class Direct:
                 runner.settled = runner.store.host_writes
             for n, cell in self.cells:
                 arguments[n] = cell.value
-            results = self.program.call(*arguments)
+            try:
+                results = self.program.call(*arguments)
+            except backend.failures() as error:
+                _raise_failure(error, [cell for _, cell in self.kept])
             for n, cell in self.kept:
                 cell.value = results[n]  # the old content when a check failed
             if len(results) > self.count:
@@ -384,7 +399,7 @@ class HostThenDirect(Direct):
             return [own(env[i]) for i in runner.fetched]
         arguments = self.constants.copy()
         for n, feed in self.feeds:
-            arguments[n] = arrays[feed]
+            arguments[n] = backend.aligned(arrays[feed])
         for n, place in self.made:
             arguments[n] = env[place]
         results = self.call(runner, arguments)

@@ -1,0 +1,356 @@
+"""oneDNN, where it is installed: convolutions of float32 arrays on the CPU, through its C interface.
+
+The library (https://github.com/uxlfoundation/oneDNN) is `libdnnl.so.3`: `pip install reflow[onednn]` puts it
+beside Python, as conda does; Linux distributions have it too. `find` loads it, a `Convolution` says what is
+to be computed, `Library.run` computes it on addresses of memory. Arrays have their channels last, and filters
+are [window..., depth, filters]; the library wants the filters in another order, into which they are brought
+in each run.
+
+Numbers here are those of the public headers of version 3 (`dnnl_types.h`, `dnnl_common_types.h`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import math
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+NAME, MAJOR = "libdnnl.so.3", 3
+OFF = "0"  # in the environment's REFLOW_ONEDNN: do without
+FEW = 1 << 14
+
+Kind = Literal["forward", "to_input", "to_filter"]
+
+CPU, IN_ORDER, FLOAT, ANY_ORDER = 1, 1, 3, 1
+TRAINING, DIRECT = 64, 1  # the kind of pass, the algorithm
+CHANNELS_LAST = {3: 15, 4: 22, 5: 33}  # rank -> the tag of that order
+FROM, TO = 1, 17  # the arguments of a reordering
+INPUT, OUTPUT, FILTERS = 1, 17, 33  # the arguments of a convolution, and the gradients of these:
+INPUT_GRADIENT, OUTPUT_GRADIENT, FILTER_GRADIENT = 129, 145, 161
+ITS_FILTERS, ITS_FILTER_GRADIENT = 131, 132  # what a primitive is asked for
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution or one of its two gradients, by the sizes of the forward convolution."""
+
+    kind: Kind
+    inputs: tuple[int, ...]  # batch, space..., depth
+    outputs: tuple[int, ...]  # batch, space..., filters
+    window: tuple[int, ...]
+    strides: tuple[int, ...]
+    rates: tuple[int, ...]
+    before: tuple[int, ...]  # padding
+    groups: int = 1
+
+    @property
+    def after(self) -> tuple[int, ...]:
+        """The padding behind, up to where the last window ends; less than 0 if a rest is left."""
+        axes = zip(self.inputs[1:-1], self.outputs[1:-1], self.window, self.strides, self.rates, strict=True)
+        ends = [(o - 1) * s + (w - 1) * r + 1 - i for i, o, w, s, r in axes]
+        return tuple(e - b for e, b in zip(ends, self.before, strict=True))
+
+    @property
+    def filters(self) -> tuple[int, ...]:
+        """The sizes of the filters."""
+        return (*self.window, self.inputs[-1] // self.groups, self.outputs[-1])
+
+    @property
+    def operations(self) -> int:
+        """How many numbers are multiplied and added."""
+        return 2 * math.prod(self.outputs) * math.prod(self.filters[:-1])
+
+    @property
+    def text(self) -> str:
+        """All of it, for `parse`.
+
+        >>> c = Convolution("forward", (8, 5, 5, 3), (8, 5, 5, 4), (3, 3), (1, 1), (1, 1), (1, 1))
+        >>> c.text
+        'forward 8,5,5,3 8,5,5,4 3,3 1,1 1,1 1,1 1'
+        >>> Convolution.parse(c.text) == c
+        True
+        """
+        lists = (self.inputs, self.outputs, self.window, self.strides, self.rates, self.before)
+        return " ".join([self.kind, *(",".join(map(str, v)) for v in lists), str(self.groups)])
+
+    @classmethod
+    def parse(cls, text: str) -> Convolution:
+        """The convolution of a `text`."""
+        kind, *lists, groups = text.split(" ")
+        return cls(kind, *(tuple(map(int, v.split(","))) for v in lists), int(groups))  # type: ignore[call-arg,arg-type]
+
+
+class OneDnnError(Exception):
+    """The library refused a call."""
+
+
+def _places() -> list[str]:
+    """Where the library may be: with what pip and conda install, or where the system's loader looks."""
+    chosen = os.environ.get("REFLOW_ONEDNN")
+    if chosen:
+        return [chosen]
+    roots = dict.fromkeys([sysconfig.get_path("data"), sys.prefix, site.getuserbase()])
+    return [*(os.path.join(root, "lib", NAME) for root in roots), NAME]
+
+
+@functools.cache
+def find() -> Library | None:
+    """The library, or None where there is none. The environment's `REFLOW_ONEDNN` is its path, or `OFF`.
+
+    Raises:
+        ImportError: the file that `REFLOW_ONEDNN` names is not the library.
+    """
+    chosen = os.environ.get("REFLOW_ONEDNN")
+    if chosen == OFF or (chosen is None and sys.platform != "linux"):
+        return None
+    for place in _places():
+        try:
+            return Library(ctypes.CDLL(place), ctypes.PyDLL(place))
+        except (OSError, AttributeError, OneDnnError) as error:
+            if chosen:
+                raise ImportError(f"REFLOW_ONEDNN={chosen} is not oneDNN 3: {error}") from error
+    return None
+
+
+_Version = ctypes.c_int * 3
+
+
+class _Argument(ctypes.Structure):
+    _fields_ = (("number", ctypes.c_int), ("memory", ctypes.c_void_p))
+
+
+_MAX_RANK = 12
+_Sizes = ctypes.c_int64 * _MAX_RANK
+_POINTER, _INT, _SIZES = ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_int64)
+_MADE = ctypes.POINTER(_POINTER)
+_WINDOWS = (_SIZES,) * 4  # strides, dilations, padding before and after
+
+# What makes an object -> the types of its arguments after the object, and what destroys it.
+_MAKERS: dict[str, tuple[tuple[Any, ...], str]] = {
+    "engine_create": ((_INT, ctypes.c_size_t), "engine_destroy"),
+    "stream_create": ((_POINTER, ctypes.c_uint), "stream_destroy"),
+    "memory_desc_create_with_tag": ((_INT, _SIZES, _INT, _INT), "memory_desc_destroy"),
+    "memory_desc_create_with_strides": ((_INT, _SIZES, _INT, _SIZES), "memory_desc_destroy"),
+    "memory_create": ((_POINTER,) * 3, "memory_destroy"),
+    "primitive_create": ((_POINTER,), "primitive_destroy"),
+    "reorder_primitive_desc_create": ((_POINTER,) * 5, "primitive_desc_destroy"),
+    "convolution_forward_primitive_desc_create": (
+        (_POINTER, _INT, _INT, *(_POINTER,) * 4, *_WINDOWS, _POINTER),
+        "primitive_desc_destroy",
+    ),
+    "convolution_backward_data_primitive_desc_create": (
+        (_POINTER, _INT, *(_POINTER,) * 3, *_WINDOWS, *(_POINTER,) * 2),
+        "primitive_desc_destroy",
+    ),
+    "convolution_backward_weights_primitive_desc_create": (
+        (_POINTER, _INT, *(_POINTER,) * 4, *_WINDOWS, *(_POINTER,) * 2),
+        "primitive_desc_destroy",
+    ),
+}
+
+
+class _Object:
+    """An object of the library, destroyed with this."""
+
+    def __init__(self, handle: ctypes.c_void_p, destroy: Any) -> None:
+        self._as_parameter_ = handle  # what ctypes passes
+        self.handle = handle.value
+        self._destroy = destroy
+
+    def __del__(self) -> None:
+        self._destroy(self._as_parameter_)
+
+
+class Library:
+    """The loaded library, through which functions are called without the GIL (`functions`) and with it."""
+
+    def __init__(self, functions: Any, quick: Any) -> None:
+        quick.dnnl_version.restype = ctypes.POINTER(_Version)
+        self.version = tuple(quick.dnnl_version().contents)
+        if self.version[0] != MAJOR:
+            raise OneDnnError(f"it has version {'.'.join(map(str, self.version))}")
+        self._makers = {}
+        for name, (types, destroyer) in _MAKERS.items():
+            make = _typed(functions, name, (_MADE, *types))
+            self._makers[name] = (make, _typed(functions, destroyer, (_POINTER,)))
+        execute = (_POINTER, _POINTER, _INT, ctypes.POINTER(_Argument))
+        self.execute = _typed(functions, "primitive_execute", execute)
+        self.execute_quick = _typed(quick, "primitive_execute", execute)
+        self.place = _typed(quick, "memory_set_data_handle", (_POINTER, _POINTER))
+        self._query = _typed(quick, "primitive_desc_query_md", (_POINTER, _INT, _INT), _POINTER)
+        self._equal = _typed(quick, "memory_desc_equal", (_POINTER, _POINTER))
+        # Of the OpenMP that the library is built on: found through it.
+        self.threads = quick.omp_get_max_threads
+        self.set_threads = quick.omp_set_num_threads
+        self.engine = self.make("engine_create", CPU, 0)
+
+    def make(self, name: str, *arguments: Any) -> _Object:
+        """An object, by the function of this name."""
+        make, destroy = self._makers[name]
+        handle = ctypes.c_void_p()
+        check(make(ctypes.byref(handle), *arguments), name)
+        return _Object(handle, destroy)
+
+    def wanted(self, description: _Object, question: int) -> ctypes.c_void_p:
+        """How a primitive wants one of its arguments to lie in memory."""
+        return ctypes.c_void_p(self._query(description, question, 0))
+
+    def same(self, one: Any, other: Any) -> bool:
+        """Whether two descriptions of memory are equal."""
+        return bool(self._equal(one, other))
+
+    @contextlib.contextmanager
+    def limited(self, threads: int) -> Iterator[None]:
+        """Let the calling thread use so many threads of OpenMP's, for this time."""
+        before = self.threads()
+        self.set_threads(threads)
+        try:
+            yield
+        finally:
+            self.set_threads(before)
+
+
+def _typed(functions: Any, name: str, types: Sequence[Any], result: Any = _INT) -> Any:
+    function = getattr(functions, f"dnnl_{name}")
+    function.argtypes, function.restype = types, result
+    return function
+
+
+def check(status: int, name: str) -> None:
+    """Raise what a function of the library says of its call."""
+    if status:
+        raise OneDnnError(f"oneDNN's dnnl_{name} failed with status {status}")
+
+
+class Runner:
+    """A convolution, prepared for so many threads, with memory for its filters in the library's order."""
+
+    def __init__(self, library: Library, what: Convolution, threads: int) -> None:
+        self._library, self._threads = library, threads
+        self._stream = library.make("stream_create", library.engine, IN_ORDER)
+        self._calls: list[tuple[Any, Any, Any, int, Any]] = []  # functions and their arguments
+        self._keep: list[_Object] = []
+        self._placed: tuple[int, ...] = ()
+        with library.limited(threads):
+            self._prepare(what)
+
+    def _prepare(self, what: Convolution) -> None:
+        library = self._library
+        self._has_few_filters = math.prod(what.filters) <= FEW  # not worth giving the GIL away for
+        batch, *space, depth = what.inputs
+        count, tag = what.outputs[-1], CHANNELS_LAST[len(what.inputs)]
+        x = self._described((batch, depth, *space), tag)
+        y = self._described((batch, count, *what.outputs[1:-1]), tag)
+        given, free = self._filters(what)
+        windows = [_Sizes(*v) for v in (what.strides, [r - 1 for r in what.rates], what.before, what.after)]
+        make, engine = library.make, library.engine
+        forward = make(
+            "convolution_forward_primitive_desc_create",
+            *(engine, TRAINING, DIRECT, x, free, None, y, *windows, None),
+        )
+        if what.kind == "forward":
+            self._filtering(forward, given, (x, INPUT), (y, OUTPUT), filters_at=1)
+        elif what.kind == "to_input":
+            name = "convolution_backward_data_primitive_desc_create"
+            back = make(name, engine, DIRECT, x, free, y, *windows, forward, None)
+            self._filtering(back, given, (y, OUTPUT_GRADIENT), (x, INPUT_GRADIENT), filters_at=0)
+        else:
+            name = "convolution_backward_weights_primitive_desc_create"
+            back = make(name, engine, DIRECT, x, free, None, y, *windows, forward, None)
+            self._to_filters(back, given, (x, INPUT), (y, OUTPUT_GRADIENT))
+
+    def _described(self, sizes: Sequence[int], tag: int) -> _Object:
+        name = "memory_desc_create_with_tag"
+        return self._library.make(name, len(sizes), _Sizes(*sizes), FLOAT, tag)
+
+    def _filters(self, what: Convolution) -> tuple[_Object, _Object]:
+        """Descriptions of the filters: as they are given, and in an order that the library chooses."""
+        depth, count, groups = what.filters[-2], what.outputs[-1], what.groups
+        sizes: tuple[int, ...] = (count // groups, depth, *what.window)
+        steps = [depth * count * math.prod(what.window[i + 1 :]) for i in range(len(what.window))]
+        strides: tuple[int, ...] = (1, count, *steps)
+        if groups > 1:
+            sizes, strides = (groups, *sizes), (count // groups, *strides)
+        name = "memory_desc_create_with_strides"
+        given = self._library.make(name, len(sizes), _Sizes(*sizes), FLOAT, _Sizes(*strides))
+        return given, self._described(sizes, ANY_ORDER)
+
+    def _filtering(
+        self, primitive: _Object, given: _Object, source: Any, result: Any, *, filters_at: int
+    ) -> None:
+        """The calls of a primitive that takes filters."""
+        outside = self._memory(given)
+        inside, wanted = outside, self._library.wanted(primitive, ITS_FILTERS)
+        if not self._library.same(wanted, given):
+            inside = self._memory(wanted, own=True)
+            self._reorder((given, outside), (wanted, inside))
+        (x, x_number), (y, y_number) = source, result
+        argument, product = self._memory(x), self._memory(y)
+        self._add(primitive, (FILTERS, inside), (x_number, argument), (y_number, product))
+        arguments = [argument]
+        arguments.insert(filters_at, outside)
+        self._memories = [*arguments, product]
+
+    def _to_filters(self, primitive: _Object, given: _Object, one: Any, other: Any) -> None:
+        """The calls of a primitive that makes the gradient of filters."""
+        outside = self._memory(given)
+        inside, wanted = outside, self._library.wanted(primitive, ITS_FILTER_GRADIENT)
+        different = not self._library.same(wanted, given)
+        if different:
+            inside = self._memory(wanted, own=True)
+        arguments = [self._memory(description) for description, _ in (one, other)]
+        numbered = [(number, m) for (_, number), m in zip((one, other), arguments, strict=True)]
+        self._add(primitive, (FILTER_GRADIENT, inside), *numbered)
+        if different:
+            self._reorder((wanted, inside), (given, outside))
+        self._memories = [*arguments, outside]
+
+    def _memory(self, description: Any, own: bool = False) -> _Object:
+        place = ctypes.c_void_p(-1 if own else None)  # -1: the library allocates it
+        return self._library.make("memory_create", description, self._library.engine, place)
+
+    def _reorder(self, one: tuple[Any, _Object], other: tuple[Any, _Object]) -> None:
+        engine = self._library.engine
+        name = "reorder_primitive_desc_create"
+        description = self._library.make(name, one[0], engine, other[0], engine, None)
+        self._add(description, (FROM, one[1]), (TO, other[1]), quick=self._has_few_filters)
+
+    def _add(self, description: _Object, *arguments: tuple[int, _Object], quick: bool = False) -> None:
+        primitive = self._library.make("primitive_create", description)
+        array = (_Argument * len(arguments))(*[_Argument(n, m.handle) for n, m in arguments])
+        execute = self._library.execute_quick if quick else self._library.execute
+        self._calls.append((execute, primitive.handle, self._stream.handle, len(arguments), array))
+        self._keep += [primitive, *(m for _, m in arguments)]
+
+    def place(self, *addresses: int) -> None:
+        """Set the addresses of the two arguments and of the result.
+
+        The arguments are, in order, for `forward` the input and the filters, for `to_input` the filters and
+        the output's gradient, for `to_filter` the input and the output's gradient.
+        """
+        if addresses == self._placed:
+            return
+        for memory, address in zip(self._memories, addresses, strict=True):
+            check(self._library.place(memory.handle, address), "memory_set_data_handle")
+        self._placed = addresses
+
+    def run(self) -> None:
+        """Compute; with one thread it is the caller's."""
+        library = self._library
+        before = library.threads()
+        library.set_threads(self._threads)
+        try:
+            for execute, primitive, stream, count, arguments in self._calls:
+                status = execute(primitive, stream, count, arguments)
+                if status:
+                    check(status, "primitive_execute")
+        finally:
+            library.set_threads(before)

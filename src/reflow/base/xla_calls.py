@@ -1,0 +1,225 @@
+"""Functions of this process as calls inside XLA programs on the CPU, without a compiled extension.
+
+XLA's foreign function interface is a C interface: a handler gets one structure that holds the addresses of
+the arguments, of the results and of the attributes (`xla/ffi/api/c_api.h`, which JAX ships in
+`jax.ffi.include_dir()`). `Handler` is such a handler in Python, made with ctypes: what it gets are addresses,
+which it hands to a library's functions. Those run without the GIL; XLA's own threads are used through `each`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import struct
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+_SIZE, _POINTER, _INT64, _INT = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+_MAJOR = 0  # the version of the interface that the structures below are of
+_METADATA = 1  # the type of the extension that asks for the version
+_INTERNAL = 13  # the code of an error
+
+
+def _plain(name: str, *fields: tuple[str, Any]) -> Any:
+    return type(name, (ctypes.Structure,), {"_fields_": fields})
+
+
+def _structure(name: str, *fields: tuple[str, Any]) -> Any:
+    """A structure of the interface: each begins with its size and a list of extensions."""
+    return _plain(name, ("size", _SIZE), ("extension", _POINTER), *fields)
+
+
+_Version = _structure("_Version", ("major", _INT), ("minor", _INT))
+_Metadata = _plain("_Metadata", ("size", _SIZE), ("version", _Version), ("traits", ctypes.c_uint32))
+_Extension = _plain("_Extension", ("size", _SIZE), ("type", _INT), ("next", _POINTER), ("metadata", _POINTER))
+_FUNCTIONS = (
+    *("error_create", "error_message", "error_destroy", "handler_register", "stream", "type_register"),
+    *("context", "state_set", "state_get", "allocate", "free", "schedule", "threads"),
+)
+_Api = _structure(
+    "_Api", ("version", _Version), ("internal", _POINTER), *((name, _POINTER) for name in _FUNCTIONS)
+)
+_NewError = _structure("_NewError", ("message", ctypes.c_char_p), ("code", _INT))
+_Schedule = _structure("_Schedule", ("context", _POINTER), ("task", _POINTER), ("data", _POINTER))
+_Threads = _structure("_Threads", ("context", _POINTER), ("count", ctypes.POINTER(_INT64)))
+
+_ENTRY = ctypes.CFUNCTYPE(_POINTER, _POINTER)  # what XLA calls
+_QUICK = ctypes.PYFUNCTYPE(_POINTER, _POINTER)  # what XLA does at once: the GIL is not worth giving away
+_TASK = ctypes.CFUNCTYPE(None, _POINTER)
+
+# What is read in every call is unpacked at once. The lists of arguments, results and attributes are each:
+# size, extension, how many, their types, (names,) addresses.
+_FRAME = struct.Struct("QQ QQ i4x QQqQQ QQqQQ QQqQQQ")
+_BUFFER = struct.Struct("QQ i4x Q")  # size, extension, type, address of the contents
+_SPAN = struct.Struct("QQ")
+_ADDRESS = struct.Struct("Q")
+
+
+def _read(kind: struct.Struct, address: int) -> tuple[Any, ...]:
+    return kind.unpack(ctypes.string_at(address, kind.size))
+
+
+class Job:
+    """Something to do once, in whichever thread comes first."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._todo = [action]
+        self._error: BaseException | None = None
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def run(self) -> None:
+        """Do it, unless another thread has begun."""
+        try:
+            action = self._todo.pop()  # atomic
+        except IndexError:
+            return
+        try:
+            action()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._done.release()
+
+    def wait(self) -> None:
+        """Wait until it is done, and raise what it raised."""
+        self._done.acquire()
+        if self._error is not None:
+            raise self._error
+
+
+_known = threading.local()  # its `stays`: that Python keeps the state of this thread
+
+
+def _stay() -> None:
+    """Let Python keep its state of a thread of XLA's, which it would make anew in each call."""
+    if not getattr(_known, "stays", False):
+        _known.stays = True
+        ctypes.pythonapi.PyGILState_Ensure()  # never released
+
+
+def _task(address: int) -> None:
+    """What XLA calls in one of its threads, with a job that `_scheduled` kept alive."""
+    _stay()
+    job = ctypes.cast(address, ctypes.py_object)
+    try:
+        job.value.run()
+    finally:
+        ctypes.pythonapi.Py_DecRef(job)
+
+
+_TASK_ENTRY = _TASK(_task)
+_TASK_ADDRESS = ctypes.cast(_TASK_ENTRY, _POINTER).value
+_SCHEDULE_SIZE = ctypes.sizeof(_Schedule)
+
+
+@functools.cache
+def _function(api: int, name: str) -> Any:
+    """One of the functions that XLA offers to handlers."""
+    return _QUICK(getattr(_Api.from_address(api), name))
+
+
+class Call:
+    """One call of a handler, while it lasts."""
+
+    __slots__ = ("_api", "_context", "_lists")
+
+    def __init__(self, api: int, context: int, lists: tuple[int, ...]) -> None:
+        self._api, self._context, self._lists = api, context, lists
+
+    @property
+    def arguments(self) -> list[int]:
+        """The addresses of the arguments."""
+        return _addresses(self._lists[2], self._lists[4])
+
+    @property
+    def results(self) -> list[int]:
+        """The addresses of the results."""
+        return _addresses(self._lists[7], self._lists[9])
+
+    @property
+    def text(self) -> bytes:
+        """The one attribute of the call, a text."""
+        (span,) = _read(_ADDRESS, self._lists[15])
+        return ctypes.string_at(*_read(_SPAN, span))
+
+    @property
+    def threads(self) -> int:
+        """How many threads XLA has for such work; 1 if it has none to lend."""
+        count = _INT64(1)
+        wanted = _Threads(ctypes.sizeof(_Threads), None, self._context, ctypes.pointer(count))
+        error = _function(self._api, "threads")(ctypes.addressof(wanted))
+        return 1 if error else max(1, count.value)
+
+    def each(self, actions: Sequence[Callable[[], None]]) -> None:
+        """Do all actions, each in one of XLA's threads or in this one; raises what the first of them raised.
+
+        This thread does the first, then those that no other thread has begun.
+        """
+        if len(actions) == 1:
+            actions[0]()
+            return
+        jobs = [Job(action) for action in actions]
+        for job in jobs[1:]:
+            self._schedule(job)
+        for job in jobs:
+            job.run()
+        for job in jobs:
+            job.wait()
+
+    def _schedule(self, job: Job) -> None:
+        """Have XLA do a job in another thread. If it refuses, this thread is to do it."""
+        kept = ctypes.py_object(job)
+        ctypes.pythonapi.Py_IncRef(kept)
+        wanted = _Schedule(_SCHEDULE_SIZE, None, self._context, _TASK_ADDRESS, id(job))
+        if _function(self._api, "schedule")(ctypes.addressof(wanted)):
+            ctypes.pythonapi.Py_DecRef(kept)
+
+    def failure(self, error: BaseException) -> int:
+        """An error of XLA's that says what was raised."""
+        message = f"{type(error).__name__}: {error}".encode()
+        wanted = _NewError(ctypes.sizeof(_NewError), None, message, _INTERNAL)
+        return _function(self._api, "error_create")(ctypes.addressof(wanted)) or 0
+
+
+def _addresses(count: int, places: int) -> list[int]:
+    at = range(places, places + count * _ADDRESS.size, _ADDRESS.size)
+    return [_read(_BUFFER, _read(_ADDRESS, place)[0])[3] for place in at]
+
+
+class Handler:
+    """A function of a `Call` as a handler of XLA's."""
+
+    def __init__(self, function: Callable[[Call], None]) -> None:
+        self._function = function
+        self._entry = _ENTRY(self._handle)  # must live as long as programs that call it
+
+    @property
+    def capsule(self) -> Any:
+        """What `jax.ffi.register_ffi_target` takes."""
+        import jax
+
+        address = ctypes.cast(self._entry, _POINTER).value
+        return jax.ffi.pycapsule(address)  # type: ignore[no-untyped-call]
+
+    def _handle(self, address: int) -> int | None:
+        _stay()
+        size, extension, api, context, _, *lists = _read(_FRAME, address)
+        call = Call(api, context, tuple(lists))
+        try:
+            if extension:
+                _tell_version(size, extension, api)
+            else:
+                self._function(call)
+        except BaseException as error:  # it would be lost: nothing of Python's is around this call
+            return call.failure(error)
+        return None
+
+
+def _tell_version(size: int, extension: int, api: int) -> None:
+    asked, version = _Extension.from_address(extension), _Api.from_address(api).version
+    if asked.type != _METADATA or version.major != _MAJOR or size < _FRAME.size:
+        raise RuntimeError(f"XLA's foreign functions have version {version.major}.{version.minor}")
+    metadata = _Metadata.from_address(asked.metadata)
+    metadata.version.major, metadata.version.minor, metadata.traits = version.major, version.minor, 0

@@ -1,0 +1,216 @@
+"""Convolutions by oneDNN inside programs for the CPU.
+
+XLA's own convolutions reach half of what the processor can do, and less for few channels; oneDNN's, which
+TensorFlow and PyTorch use too, nearly all of it, in the same layout. A program of this process calls them
+through XLA's foreign function interface. The batch is divided among XLA's own threads, with which the
+threads of another pool would have to share the cores.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import functools
+import itertools
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reflow.base.onednn import Convolution, Kind, Library, OneDnnError, Runner, find
+from reflow.base.xla_calls import Call, Handler
+from reflow.graph import scopes
+from reflow.ops.windows import as_format, channels_last, is_cpu
+
+if TYPE_CHECKING:
+    from reflow.ops.convolution_kernels import Geometry
+
+TARGET = "reflow_convolution"
+# Multiplications and additions: for fewer, a call through Python, or another thread, is not worth it.
+SMALL, SMALL_PART = 1 << 20, 1 << 24
+KEPT = 512  # convolutions that stay prepared
+SHALLOW = 4  # channels; the library's gradients for inputs of so few are slower than XLA's
+
+
+def convolution(jnp: Any, kind: Kind, geometry: Geometry, one: Any, other: Any) -> Any:
+    """A convolution or a gradient of one by oneDNN; None where it is not to be had, or not worth it."""
+    what = _described(kind, geometry)
+    if one.dtype != np.float32 or other.dtype != np.float32 or not _is_worth_it(what):
+        return None
+    if not scopes.foreign.top or not is_cpu(jnp) or not _accepts(what):
+        return None
+    layout = geometry.data_format
+    arrays = [channels_last(jnp, a, layout) if is_image else a for a, is_image in _images(kind, one, other)]
+    result = _called(what, arrays)
+    return result if kind == "to_filter" else as_format(jnp, result, layout)
+
+
+def _is_worth_it(what: Convolution) -> bool:
+    """Whether the library is faster than what takes its place, as measured (see `convolution_kernels`)."""
+    if what.kind == "to_input":
+        strided_taps = math.prod(what.window) == 1 < math.prod(what.strides)
+        return what.operations >= SMALL and what.inputs[-1] > SHALLOW and not strided_taps
+    return what.operations >= SMALL
+
+
+def _described(kind: Kind, geometry: Geometry) -> Convolution:
+    axes = geometry.axes
+    return Convolution(
+        kind,
+        geometry.inputs,
+        geometry.outputs,
+        geometry.window,
+        strides=tuple(a.stride for a in axes),
+        rates=tuple(a.rate for a in axes),
+        before=tuple(a.before for a in axes),
+        groups=geometry.groups,
+    )
+
+
+def _images(kind: Kind, one: Any, other: Any) -> list[tuple[Any, bool]]:
+    """The arguments, and whether each is in the layout of images."""
+    return [(one, kind != "to_input"), (other, kind != "forward")]
+
+
+def _shape(what: Convolution) -> tuple[int, ...]:
+    return {"forward": what.outputs, "to_input": what.inputs, "to_filter": what.filters}[what.kind]
+
+
+def _called(what: Convolution, arrays: list[Any]) -> Any:
+    import jax
+
+    result = jax.ShapeDtypeStruct(_shape(what), np.float32)  # type: ignore[no-untyped-call]
+    return jax.ffi.ffi_call(TARGET, result)(*arrays, what=what.text)
+
+
+@functools.cache
+def _accepts(what: Convolution) -> bool:
+    if _ready() is None:
+        return False
+    try:
+        work = _work(what.text.encode())
+        work.free.append(work.team())
+    except OneDnnError:
+        return False
+    return True
+
+
+@functools.cache
+def _ready() -> Library | None:
+    """The library, once XLA knows how to call it and a first call has given the right numbers."""
+    library = find()
+    if library is None:
+        return None
+    import jax
+
+    try:
+        jax.ffi.register_ffi_target(TARGET, _HANDLER.capsule, platform="cpu", api_version=1)
+    except jax.errors.JaxRuntimeError:  # another version of the interface than this is written for
+        return None
+    what = Convolution("forward", (2, 3, 3, 2), (2, 3, 3, 2), (1, 1), (1, 1), (1, 1), (0, 0))
+    x = np.arange(36, dtype=np.float32).reshape(2, 3, 3, 2)
+    w = np.array([[[[1, 2], [3, 4]]]], np.float32)
+    with jax.ensure_compile_time_eval():  # the question comes up while another program is traced
+        found = jax.jit(lambda *arrays: _called(what, list(arrays)))(x, w)
+    return library if np.array_equal(found, x @ w[0, 0]) else None
+
+
+# What happens in a call
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """The convolution of a part of the batch: where it begins in the input and in the output, in bytes."""
+
+    what: Convolution
+    inputs: int
+    outputs: int
+    threads: int
+
+
+def _parts(what: Convolution, threads: int) -> list[Part]:
+    """A convolution, divided for so many threads along the batch."""
+    batch, images = what.inputs[0], math.prod(what.inputs) + math.prod(what.outputs)
+    count = min(threads, batch, what.operations // SMALL_PART)
+    if what.kind == "to_filter":  # each part makes all filters: not where these are larger than the images
+        count = min(count, images // math.prod(what.filters))
+    count = max(1, count)
+    bounds = [batch * i // count for i in range(count + 1)]
+    steps = [4 * math.prod(sizes[1:]) for sizes in (what.inputs, what.outputs)]
+    parts = []
+    for start, stop in itertools.pairwise(bounds):
+        inputs, outputs = (stop - start, *what.inputs[1:]), (stop - start, *what.outputs[1:])
+        part = dataclasses.replace(what, inputs=inputs, outputs=outputs)
+        places = (start * steps[0], start * steps[1])
+        parts.append(Part(part, *places, threads=max(1, threads // count)))
+    return parts
+
+
+class Work:
+    """What is to be done for one convolution, and who does it."""
+
+    def __init__(self, what: Convolution, threads: int) -> None:
+        self.what, self.parts = what, _parts(what, threads)
+        self.free: list[Team] = []  # those that no call uses now
+
+    def team(self) -> Team:
+        """A team of its own for a call."""
+        try:
+            return self.free.pop()
+        except IndexError:
+            return Team(self)
+
+
+class Team:
+    """A runner for each part, and memory for the gradients of filters of all parts but the first."""
+
+    def __init__(self, work: Work) -> None:
+        library = find()
+        assert library is not None, "a program calls oneDNN, which is not there"
+        self._what, self._parts = work.what, work.parts
+        self._runners = [Runner(library, p.what, p.threads) for p in work.parts]
+        count = len(work.parts) - 1 if work.what.kind == "to_filter" else 0
+        self._sums = [np.empty(work.what.filters, np.float32) for _ in range(count)]
+        self._targets = [s.ctypes.data for s in self._sums]
+        self._actions = [runner.run for runner in self._runners]
+        self._total: tuple[int, Any] = (0, None)
+
+    def run(self, call: Call) -> None:
+        (one, other), (result,) = call.arguments, call.results
+        kind = self._what.kind
+        for n, (p, runner) in enumerate(zip(self._parts, self._runners, strict=True)):
+            if kind == "forward":
+                runner.place(one + p.inputs, other, result + p.outputs)
+            elif kind == "to_input":
+                runner.place(one, other + p.outputs, result + p.inputs)
+            else:
+                target = self._targets[n - 1] if n else result
+                runner.place(one + p.inputs, other + p.outputs, target)
+        call.each(self._actions)
+        if self._sums:
+            total = self._result(result)
+            for s in self._sums:
+                np.add(total, s, out=total)
+
+    def _result(self, address: int) -> Any:
+        """The result as an array: mostly it is where it was in the last call."""
+        if address != self._total[0]:
+            memory = (ctypes.c_float * math.prod(self._what.filters)).from_address(address)
+            self._total = address, np.ctypeslib.as_array(memory).reshape(self._what.filters)
+        return self._total[1]
+
+
+@functools.lru_cache(KEPT)
+def _work(text: bytes) -> Work:
+    return Work(Convolution.parse(text.decode()), os.cpu_count() or 1)
+
+
+def _handle(call: Call) -> None:
+    work = _work(call.text)
+    team = work.team()
+    team.run(call)
+    work.free.append(team)
+
+
+_HANDLER = Handler(_handle)

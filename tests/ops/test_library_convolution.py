@@ -1,0 +1,190 @@
+"""Convolutions by oneDNN: against NumPy's, in all layouts; by parts, by several callers, when they fail."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import reflow as tf
+from reflow.base import onednn
+from reflow.ops import library_convolution
+
+pytestmark = pytest.mark.skipif(onednn.find() is None, reason="oneDNN is not installed")
+
+
+class Case(NamedTuple):
+    rank: int
+    channels_first: bool
+    padding: str
+    stride: int
+    rate: int
+    groups: int
+    batch: int
+
+
+def cases() -> Iterator[Case]:
+    for first, padding, (stride, rate), groups in itertools.product(
+        (False, True), ("SAME", "VALID"), ((1, 1), (2, 1), (3, 1), (1, 2)), (1, 2)
+    ):
+        yield Case(2, first, padding, stride, rate, groups, 5)
+    for rank, batch in ((1, 4), (3, 3), (2, 1)):
+        for padding, stride in itertools.product(("SAME", "VALID"), (1, 2)):
+            yield Case(rank, False, padding, stride, 1, 1, batch)
+
+
+CASES = list(cases())
+SIZES, WINDOWS, DEPTH, FILTERS = (11, 10, 7), (3, 2, 2), 6, 8
+
+
+def graph(case: Case) -> tuple[list[Any], dict[Any, np.ndarray]]:
+    """The convolution and both gradients, and what is fed."""
+    rng = np.random.RandomState(0)
+    x = rng.normal(size=(case.batch, *SIZES[: case.rank], DEPTH)).astype(np.float32)
+    w = rng.normal(size=(*WINDOWS[: case.rank], DEPTH // case.groups, FILTERS)).astype(np.float32)
+    if case.channels_first:
+        x = np.ascontiguousarray(np.moveaxis(x, -1, 1))
+
+    def outer(n: int) -> list[int]:
+        inner = [n] * case.rank
+        return [1, 1, *inner] if case.channels_first else [1, *inner, 1]
+
+    images, filters = tf.placeholder(tf.float32, x.shape), tf.placeholder(tf.float32, w.shape)
+    if case.rank == 1:
+        y = tf.nn.conv1d(images, filters, case.stride, case.padding)
+    elif case.rank == 3:
+        y = tf.nn.conv3d(images, filters, outer(case.stride), case.padding)
+    else:
+        y = tf.nn.conv2d(
+            images,
+            filters,
+            outer(case.stride),
+            case.padding,
+            data_format="NCHW" if case.channels_first else "NHWC",
+            dilations=outer(case.rate),
+        )
+    seed = tf.constant(rng.normal(size=y.shape.as_list()).astype(np.float32))
+    return [y, *tf.gradients(y, [images, filters], grad_ys=seed)], {images: x, filters: w}
+
+
+@pytest.fixture
+def everything(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give all convolutions to the library, in parts for two threads; what it got."""
+    called: list[str] = []
+    original = library_convolution._called
+
+    def noting(what: Any, arrays: list[Any]) -> Any:
+        called.append(what.kind)
+        return original(what, arrays)
+
+    library_convolution._ready()  # which calls, too
+    monkeypatch.setattr(library_convolution, "_called", noting)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    for name, value in {"SMALL": 1, "SMALL_PART": 1, "SHALLOW": 0}.items():
+        monkeypatch.setattr(library_convolution, name, value)
+    return called
+
+
+def test_values_and_gradients(everything: list[str]) -> None:
+    built = [graph(case) for case in CASES]
+    fetches = [f for f, _ in built]
+    feed = {key: value for _, feeds in built for key, value in feeds.items()}
+    with tf.Session(tier="interpret") as session:
+        expected = session.run(fetches, feed)
+    assert not everything
+    with tf.Session(tier="compile") as session:
+        found = session.run(fetches, feed)
+        again = session.run(fetches, feed)
+    assert everything.count("forward") == everything.count("to_filter") == len(CASES)
+    assert everything.count("to_input") == len(CASES)
+    for case, results, second, values in zip(CASES, found, again, expected, strict=True):
+        for a, b, c in zip(results, second, values, strict=True):
+            np.testing.assert_allclose(a, c, rtol=1e-5, atol=4e-6 * np.abs(c).max(), err_msg=str(case))
+            np.testing.assert_array_equal(a, b)
+
+
+def test_several_sessions_at_once(everything: list[str]) -> None:
+    fetches, feed = graph(CASES[0])
+    with tf.Session(tier="compile") as session:
+        expected = session.run(fetches, feed)
+        wrong: list[Any] = []
+
+        def work() -> None:
+            for _ in range(20):
+                found = session.run(fetches, feed)
+                if any((a != b).any() for a, b in zip(found, expected, strict=True)):
+                    wrong.append(found)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    assert everything and not wrong
+
+
+def test_a_failing_call_is_an_error(everything: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise onednn.OneDnnError("oneDNN's dnnl_primitive_execute failed with status 1")
+
+    images = tf.placeholder(tf.float32, [2, 6, 6, 3])
+    filters = tf.Variable(tf.ones([3, 3, 3, 4]), name="filters")
+    y = tf.nn.conv2d(images, filters, [1, 1, 1, 1], "SAME")
+    train = tf.train.GradientDescentOptimizer(0.1).minimize(tf.reduce_sum(y))
+    feed = {images: np.ones([2, 6, 6, 3], np.float32)}
+    with tf.Session(tier="compile") as session:
+        session.run(filters.initializer)
+        expected = session.run([y, train], feed)[0]
+        with monkeypatch.context() as patch:
+            patch.setattr(library_convolution.Team, "run", fail)
+            with pytest.raises(tf.errors.InternalError, match="status 1") as caught:
+                session.run([y, train], feed)
+        assert "Lost, since they were being updated in place: filters" in caught.value.message
+        with pytest.raises(tf.errors.FailedPreconditionError):
+            session.run(filters)
+        session.run(filters.initializer)
+        np.testing.assert_array_equal(session.run([y, train], feed)[0], expected)
+
+
+def test_what_leaves_the_process_calls_no_library(everything: list[str]) -> None:
+    import jax
+
+    (y, *_), feed = graph(CASES[0])
+    with tf.Session():
+        function, params = tf.export.to_jax(tf.reduce_sum(y), list(feed))
+    text = jax.jit(function).lower(params, *feed.values()).as_text()
+    assert "convolution" in text and library_convolution.TARGET not in text
+    assert jax.grad(function, argnums=1)(params, *feed.values()).shape == y.op.inputs[0].shape
+    assert not everything
+
+
+def test_few_channels_and_small_convolutions_stay_with_xla() -> None:
+    def worth(kind: Any, depth: int, side: int) -> bool:
+        image, window = (4, side, side), (3, 3)
+        what = onednn.Convolution(kind, (*image, depth), (*image, 8), window, (1, 1), (1, 1), (1, 1))
+        return library_convolution._is_worth_it(what)
+
+    assert worth("forward", 1, 64) and worth("to_filter", 1, 64) and worth("to_input", 8, 64)
+    assert not worth("to_input", 1, 64) and not worth("forward", 1, 8)
+
+
+@pytest.mark.parametrize(
+    "place, answer",
+    [(onednn.OFF, "None"), ("/nowhere/libdnnl.so", "ImportError: REFLOW_ONEDNN=/nowhere/libdnnl.so")],
+)
+def test_the_environment_chooses(place: str, answer: str) -> None:
+    program = "from reflow.base import onednn\nprint(onednn.find())"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "REFLOW_ONEDNN": place},
+        capture_output=True,
+        text=True,
+    )
+    assert answer in done.stdout + done.stderr
