@@ -45,7 +45,8 @@ def _save_all(tf, folder):
 
 def write():
     tf, version = tensorflow()
-    _save_all(tf, os.path.join(DATA, version))
+    os.chdir(DATA)  # the files that models name are written with the path that they were given
+    _save_all(tf, version)
 
 
 def save(folder):
