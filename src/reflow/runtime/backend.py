@@ -85,10 +85,12 @@ def jitted(
     function: Callable[..., Any], donated: tuple[int, ...], convolves: bool = False
 ) -> Callable[..., Any]:
     """`function` compiled by XLA, taking over the buffers of the donated arguments."""
-    # XLA's convolutions are large parts, worth a thread: their programs are not run in order. A library's
-    # use all threads.
-    option = OWN_CONVOLUTIONS if convolves and onednn.find() is None else IN_ORDER
-    options = dict([option]) if knows(*option) else {}
+    # XLA's convolutions are large parts, worth a thread: their programs are not run in order. oneDNN's use
+    # all threads; what it leaves to XLA are the smallest.
+    wanted = [OWN_CONVOLUTIONS] if convolves else []
+    if not convolves or onednn.find() is not None:
+        wanted.append(IN_ORDER)
+    options = dict(option for option in wanted if knows(*option))
     return jax().jit(function, donate_argnums=donated, compiler_options=options)  # type: ignore[no-any-return]
 
 
