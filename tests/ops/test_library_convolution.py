@@ -110,6 +110,27 @@ def test_values_and_gradients(everything: list[str]) -> None:
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("multiple", [1, 2])
+def test_depthwise(everything: list[str], multiple: int) -> None:
+    rng = np.random.RandomState(0)
+    x = rng.normal(size=(3, 9, 8, 6)).astype(np.float32)
+    w = rng.normal(size=(3, 2, 6, multiple)).astype(np.float32)
+    images, filters = tf.placeholder(tf.float32, x.shape), tf.placeholder(tf.float32, w.shape)
+    fetches = []
+    for stride, padding in itertools.product((1, 2), ("SAME", "VALID")):
+        y = tf.nn.depthwise_conv2d(images, filters, [1, stride, stride, 1], padding)
+        fetches += [y, *tf.gradients(y, [images, filters], grad_ys=tf.cos(y))]
+    feed = {images: x, filters: w}
+    with tf.Session(tier="interpret") as session:
+        expected = session.run(fetches, feed)
+    with tf.Session(tier="compile") as session:
+        found = session.run(fetches, feed)
+    assert everything.count("to_filter") == 4
+    assert everything.count("forward") == everything.count("to_input") == (4 if multiple == 1 else 0)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max())
+
+
 def test_several_sessions_at_once(everything: list[str]) -> None:
     fetches, feed = graph(CASES[0])
     with tf.Session(tier="compile") as session:

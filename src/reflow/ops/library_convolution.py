@@ -35,10 +35,10 @@ SHALLOW = 4  # channels; the library's gradients for inputs of so few are slower
 
 def convolution(jnp: Any, kind: Kind, geometry: Geometry, one: Any, other: Any) -> Any:
     """A convolution or a gradient of one by oneDNN; None where it is not to be had, or not worth it."""
-    what = _described(kind, geometry)
-    if one.dtype != np.float32 or other.dtype != np.float32 or not _is_worth_it(what):
+    if jnp is np or not scopes.foreign.top or not is_cpu(jnp):
         return None
-    if not scopes.foreign.top or not is_cpu(jnp) or not _accepts(what):
+    what = _described(kind, geometry)
+    if one.dtype != np.float32 or other.dtype != np.float32 or not _is_worth_it(what) or not _accepts(what):
         return None
     layout = geometry.data_format
     arrays = [channels_last(jnp, a, layout) if is_image else a for a, is_image in _images(kind, one, other)]
@@ -48,10 +48,13 @@ def convolution(jnp: Any, kind: Kind, geometry: Geometry, one: Any, other: Any) 
 
 def _is_worth_it(what: Convolution) -> bool:
     """Whether the library is faster than what takes its place, as measured (see `convolution_kernels`)."""
-    if what.kind == "to_input":
-        strided_taps = math.prod(what.window) == 1 < math.prod(what.strides)
-        return what.operations >= SMALL and what.inputs[-1] > SHALLOW and not strided_taps
-    return what.operations >= SMALL
+    if what.operations < SMALL:
+        return False
+    depth, filters = (sizes[-1] // what.groups for sizes in (what.inputs, what.outputs))
+    if depth == 1 < filters and what.groups > 1:  # several filters for each channel
+        return what.kind == "to_filter"
+    strided_taps = math.prod(what.window) == 1 < math.prod(what.strides)
+    return what.kind != "to_input" or (what.inputs[-1] > SHALLOW and not strided_taps)
 
 
 def _described(kind: Kind, geometry: Geometry) -> Convolution:
