@@ -330,21 +330,18 @@ class Runner:
         self._calls.append((execute, primitive.handle, self._stream.handle, len(arguments), array))
         self._keep += [primitive, *(m for _, m in arguments)]
 
-    def place(self, *addresses: int) -> None:
-        """Set the addresses of the two arguments and of the result.
+    def run(self, *addresses: int) -> None:
+        """Compute, given the addresses of the two arguments and of the result.
 
         The arguments are, in order, for `forward` the input and the filters, for `to_input` the filters and
-        the output's gradient, for `to_filter` the input and the output's gradient.
+        the output's gradient, for `to_filter` the input and the output's gradient. With one thread it is the
+        caller's.
         """
-        if addresses == self._placed:
-            return
-        for memory, address in zip(self._memories, addresses, strict=True):
-            check(self._library.place(memory.handle, address), "memory_set_data_handle")
-        self._placed = addresses
-
-    def run(self) -> None:
-        """Compute; with one thread it is the caller's."""
         library = self._library
+        if addresses != self._placed:  # mostly all is where it was in the last run
+            for memory, address in zip(self._memories, addresses, strict=True):
+                check(library.place(memory.handle, address), "memory_set_data_handle")
+            self._placed = addresses
         before = library.threads()
         library.set_threads(self._threads)
         try:

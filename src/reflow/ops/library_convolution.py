@@ -176,21 +176,20 @@ class Team:
         count = len(work.parts) - 1 if work.what.kind == "to_filter" else 0
         self._sums = [np.empty(work.what.filters, np.float32) for _ in range(count)]
         self._targets = [s.ctypes.data for s in self._sums]
-        self._actions = [runner.run for runner in self._runners]
         self._total: tuple[int, Any] = (0, None)
 
     def run(self, call: Call) -> None:
         (one, other), (result,) = call.arguments, call.results
-        kind = self._what.kind
+        kind, actions = self._what.kind, []
         for n, (p, runner) in enumerate(zip(self._parts, self._runners, strict=True)):
             if kind == "forward":
-                runner.place(one + p.inputs, other, result + p.outputs)
+                places = (one + p.inputs, other, result + p.outputs)
             elif kind == "to_input":
-                runner.place(one, other + p.outputs, result + p.inputs)
+                places = (one, other + p.outputs, result + p.inputs)
             else:
-                target = self._targets[n - 1] if n else result
-                runner.place(one + p.inputs, other + p.outputs, target)
-        call.each(self._actions)
+                places = (one + p.inputs, other + p.outputs, self._targets[n - 1] if n else result)
+            actions.append(functools.partial(runner.run, *places))
+        call.each(actions)
         if self._sums:
             total = self._result(result)
             for s in self._sums:
