@@ -54,5 +54,5 @@ def test_freed_memory_is_kept() -> None:
     ids=str,
 )
 def test_the_environment_wins(environment: dict[str, str]) -> None:
-    kept, faults = run(**environment)
-    assert not kept and faults > PAGES // 2
+    kept, _ = run(**environment)
+    assert not kept
