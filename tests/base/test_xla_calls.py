@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ def numbers(address: int, count: int) -> np.ndarray:
 
 def add(call: Call) -> None:
     (one, other), (result,) = call.arguments, call.results
-    assert call.threads >= 1
     size = int(call.text)
     parts = range(0, size, 3)
 
@@ -46,6 +46,33 @@ def test_a_call_computes_by_parts(program: Any) -> None:
     x, y = np.arange(10, dtype=np.float32), np.ones(10, np.float32)
     for _ in range(20):
         np.testing.assert_array_equal(program(x, y), (x + y) * 2)
+
+
+def test_an_error_waits_for_the_other_parts() -> None:
+    """They write to arrays that the program gives away when the call ends."""
+    ended: list[float] = []
+
+    def slow() -> None:
+        time.sleep(0.05)
+        ended.append(time.monotonic())
+
+    def fail() -> None:
+        raise ValueError("one part")
+
+    def handle(call: Call) -> None:
+        try:
+            call.each([fail, slow, slow])
+        finally:
+            ended.append(time.monotonic())
+
+    jax = backend.jax()
+    handler = Handler(handle)
+    jax.ffi.register_ffi_target("reflow_test_wait", handler.capsule, platform="cpu", api_version=1)
+    result = jax.ShapeDtypeStruct((1,), np.float32)
+    run = jax.jit(lambda: jax.ffi.ffi_call("reflow_test_wait", result)(text=""))
+    with pytest.raises(backend.failures(), match="one part"):
+        run().block_until_ready()
+    assert len(ended) == 3 and ended[-1] == max(ended)
 
 
 def test_an_exception_is_the_programs_error(program: Any) -> None:

@@ -193,3 +193,39 @@ def test_a_failing_thread_leaves_the_session_usable(session: Any) -> None:
     for thread in threads:
         thread.join()
     assert len(caught) == 40 and sess.run(v) == 40
+
+
+OPTIMIZERS = {
+    "adam": lambda: tf.train.AdamOptimizer(0.1),
+    "momentum": lambda: tf.train.MomentumOptimizer(0.1, 0.9),
+    "adagrad": lambda: tf.train.AdagradOptimizer(0.1),
+    "adadelta": lambda: tf.train.AdadeltaOptimizer(0.1),
+    "rmsprop": lambda: tf.train.RMSPropOptimizer(0.1, momentum=0.9),
+    "centered rmsprop": lambda: tf.train.RMSPropOptimizer(0.1, momentum=0.9, centered=True),
+    "ftrl": lambda: tf.train.FtrlOptimizer(0.1),
+    "proximal adagrad": lambda: tf.train.ProximalAdagradOptimizer(0.1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_failed_step_changes_no_slot(name: str) -> None:
+    """Also those slots from whose new contents a step computes other ones."""
+    labels = tf.placeholder(tf.int32, [2])
+    weights = tf.Variable(np.float32([[0.5, -1, 2], [1, 0.25, -0.5]]))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=weights * weights)
+    train = OPTIMIZERS[name]().minimize(tf.reduce_mean(losses))
+    state = tf.global_variables()
+    found = []
+    for tier in ("interpret", "compile"):
+        with tf.Session(tier=tier) as session:
+            session.run(tf.global_variables_initializer())
+            session.run(train, {labels: [1, 2]})
+            before = session.run(state)
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                session.run(train, {labels: [1, 3]})
+            for a, b in zip(session.run(state), before, strict=True):
+                np.testing.assert_array_equal(a, b)
+            session.run(train, {labels: [0, 2]})
+            found.append(session.run(state))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)

@@ -1,8 +1,8 @@
 """oneDNN, where it is installed: convolutions of float32 arrays on the CPU, through its C interface.
 
-The library (https://github.com/uxlfoundation/oneDNN) is `libdnnl.so.3`: `pip install reflow[onednn]` puts it
-beside Python, as conda does; Linux distributions have it too. `find` loads it, a `Convolution` says what is
-to be computed, `Library.run` computes it on addresses of memory. Arrays have their channels last, and filters
+The library (https://github.com/uxlfoundation/oneDNN) is `libdnnl.so.3`, built on OpenMP: `reflow[onednn]`
+brings it. `find` loads it, a `Convolution` says what is to be computed, a `Runner` computes it on addresses
+of memory. Arrays have their channels last, and filters
 are [window..., depth, filters]; the library wants the filters in another order, into which they are brought
 in each run.
 
@@ -19,13 +19,14 @@ import os
 import site
 import sys
 import sysconfig
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 NAME, MAJOR = "libdnnl.so.3", 3
 OFF = "0"  # in the environment's REFLOW_ONEDNN: do without
-FEW = 1 << 14
+FEW = 1 << 14  # filters; to reorder so many takes a few microseconds
 
 Kind = Literal["forward", "to_input", "to_filter"]
 
@@ -114,9 +115,14 @@ def find() -> Library | None:
     for place in _places():
         try:
             return Library(ctypes.CDLL(place), ctypes.PyDLL(place))
-        except (OSError, AttributeError, OneDnnError) as error:
+        except OSError as error:  # not there
             if chosen:
-                raise ImportError(f"REFLOW_ONEDNN={chosen} is not oneDNN 3: {error}") from error
+                raise ImportError(f"REFLOW_ONEDNN={chosen} cannot be loaded: {error}") from error
+        except (AttributeError, OneDnnError) as error:
+            text = f"{place} is not oneDNN 3 on OpenMP: {error}"
+            if chosen:
+                raise ImportError(f"REFLOW_ONEDNN: {text}") from error
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
     return None
 
 
@@ -342,7 +348,7 @@ class Runner:
             for memory, address in zip(self._memories, addresses, strict=True):
                 check(library.place(memory.handle, address), "memory_set_data_handle")
             self._placed = addresses
-        before = library.threads()
+        before = library.threads()  # as `limited`, without its cost in every call
         library.set_threads(self._threads)
         try:
             for execute, primitive, stream, count, arguments in self._calls:

@@ -42,7 +42,6 @@ _Api = _structure(
 )
 _NewError = _structure("_NewError", ("message", ctypes.c_char_p), ("code", _INT))
 _Schedule = _structure("_Schedule", ("context", _POINTER), ("task", _POINTER), ("data", _POINTER))
-_Threads = _structure("_Threads", ("context", _POINTER), ("count", ctypes.POINTER(_INT64)))
 
 _ENTRY = ctypes.CFUNCTYPE(_POINTER, _POINTER)  # what XLA calls
 _QUICK = ctypes.PYFUNCTYPE(_POINTER, _POINTER)  # what XLA does at once: the GIL is not worth giving away
@@ -82,11 +81,10 @@ class Job:
         finally:
             self._done.release()
 
-    def wait(self) -> None:
-        """Wait until it is done, and raise what it raised."""
+    def wait(self) -> BaseException | None:
+        """Wait until it is done; what it raised."""
         self._done.acquire()
-        if self._error is not None:
-            raise self._error
+        return self._error
 
 
 _known = threading.local()  # its `stays`: that Python keeps the state of this thread
@@ -144,14 +142,6 @@ class Call:
         (span,) = _read(_ADDRESS, self._lists[15])
         return ctypes.string_at(*_read(_SPAN, span))
 
-    @property
-    def threads(self) -> int:
-        """How many threads XLA has for such work; 1 if it has none to lend."""
-        count = _INT64(1)
-        wanted = _Threads(ctypes.sizeof(_Threads), None, self._context, ctypes.pointer(count))
-        error = _function(self._api, "threads")(ctypes.addressof(wanted))
-        return 1 if error else max(1, count.value)
-
     def each(self, actions: Sequence[Callable[[], None]]) -> None:
         """Do all actions, each in one of XLA's threads or in this one; raises what the first of them raised.
 
@@ -165,8 +155,10 @@ class Call:
             self._schedule(job)
         for job in jobs:
             job.run()
-        for job in jobs:
-            job.wait()
+        errors = [job.wait() for job in jobs]  # of all: none may still write to the results of an ended call
+        for error in errors:
+            if error is not None:
+                raise error
 
     def _schedule(self, job: Job) -> None:
         """Have XLA do a job in another thread. If it refuses, this thread is to do it."""

@@ -190,7 +190,8 @@ def to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
     return _grouped(lambda a, b: _to_filter(geometry, a, b), geometry, x, grad)
 
 
-# XLA. On the CPU, another form takes the place of a `lax` convolution where it was measured to be faster
+# XLA. On the CPU oneDNN computes nearly all, where it is installed (`library_convolution`). Else another form
+# takes the place of a `lax` convolution where it was measured to be faster
 # (float32, two cores with AVX-512): XLA's convolutions want deep inputs and strides of 1.
 #
 # - Forward: an input of one channel is a sum over the taps (3 to 7 times as fast); one of up to `SHALLOW`
@@ -221,9 +222,8 @@ def xla_forward(geometry: Geometry, x: Any, w: Any) -> Any:
     """The convolution, for XLA."""
     import jax.numpy as jnp
 
-    by_library = library_convolution.convolution(jnp, "forward", geometry, x, w)
-    if by_library is not None:
-        return by_library
+    if library_convolution.takes(jnp, "forward", geometry, x.dtype):
+        return library_convolution.convolution(jnp, "forward", geometry, x, w)
     if is_cpu(jnp) and geometry.groups == 1:
         if geometry.depth == 1 and tap_count(geometry.axes) <= UNROLLED:
             return _single_depth(jnp, geometry, x, w)
@@ -266,9 +266,8 @@ def xla_to_input(geometry: Geometry, w: Any, grad: Any) -> Any:
     """The gradient for the input, for XLA."""
     import jax.numpy as jnp
 
-    by_library = library_convolution.convolution(jnp, "to_input", geometry, w, grad)
-    if by_library is not None:
-        return by_library
+    if library_convolution.takes(jnp, "to_input", geometry, w.dtype):
+        return library_convolution.convolution(jnp, "to_input", geometry, w, grad)
     if is_cpu(jnp) and geometry.groups == 1 and _is_product_cheap(geometry):
         return _product_to_input(jnp, geometry, w, grad)
     return _lax_to_input(geometry, w, grad)
@@ -320,9 +319,8 @@ def xla_to_filter(geometry: Geometry, x: Any, grad: Any) -> Any:
     """The gradient for the filters, for XLA."""
     import jax.numpy as jnp
 
-    by_library = library_convolution.convolution(jnp, "to_filter", geometry, x, grad)
-    if by_library is not None:
-        return by_library
+    if library_convolution.takes(jnp, "to_filter", geometry, x.dtype):
+        return library_convolution.convolution(jnp, "to_filter", geometry, x, grad)
     if tap_count(geometry.axes) == geometry.groups == 1 and is_cpu(jnp):
         return _one_tap(jnp, geometry, x, grad)
     return _lax_to_filter(geometry, x, grad)

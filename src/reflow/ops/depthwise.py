@@ -25,7 +25,7 @@ from reflow.ops.convolution_kernels import (
     xla_to_input,
 )
 from reflow.ops.convolution_shapes import depthwise_shape, sizes_input
-from reflow.ops.library_convolution import convolution
+from reflow.ops.library_convolution import takes
 from reflow.ops.windows import (
     UNROLLED,
     arranged,
@@ -73,10 +73,7 @@ def _forward(xp: Any, x: Any, w: Any, *, settings: Settings) -> Any:
     g = _geometry("DepthwiseConv2dNative", x.shape, w.shape, settings)
     if g.is_empty:
         return _empty(xp, g, arranged(g.batch, g.counts, g.filters, g.data_format), x)
-    by_library = convolution(xp, "forward", g, x, w.reshape(g.kernel))
-    if by_library is not None:
-        return by_library
-    if not _unrolled(xp, g):
+    if not _unrolled(xp, g) or takes(xp, "forward", g, x.dtype):
         return xla_forward(g, xp.asarray(x), w.reshape(g.kernel))
     x = channels_last(xp, x, g.data_format)
     seen = zip(taps(g.axes), slices(xp, x, g.axes), strict=True)
@@ -90,10 +87,7 @@ def _to_input(xp: Any, w: Any, grad: Any, *, sizes: tuple[int, ...], settings: S
     check_output("DepthwiseConv2dNativeBackpropInput", g, grad)
     if g.is_empty:
         return _empty(xp, g, sizes, grad)
-    by_library = convolution(xp, "to_input", g, w.reshape(g.kernel), grad)
-    if by_library is not None:
-        return by_library
-    if not _unrolled(xp, g):
+    if not _unrolled(xp, g) or takes(xp, "to_input", g, grad.dtype):
         return xla_to_input(g, w.reshape(g.kernel), xp.asarray(grad))
     grad = channels_last(xp, grad, g.data_format).reshape(*g.outputs[:-1], g.depth, -1)
     copies = [grad[..., i] for i in range(grad.shape[-1])]
@@ -111,10 +105,7 @@ def _to_filter(xp: Any, x: Any, grad: Any, *, sizes: tuple[int, ...], settings: 
     check_output("DepthwiseConv2dNativeBackpropFilter", g, grad)
     if g.is_empty:
         return _empty(xp, g, sizes, grad)
-    by_library = convolution(xp, "to_filter", g, x, grad)
-    if by_library is not None:
-        return by_library.reshape(sizes)
-    if not _unrolled(xp, g):
+    if not _unrolled(xp, g) or takes(xp, "to_filter", g, x.dtype):
         return xla_to_filter(g, xp.asarray(x), xp.asarray(grad)).reshape(sizes)
     x = channels_last(xp, x, g.data_format)
     grad = channels_last(xp, grad, g.data_format).reshape(*g.outputs[:-1], g.depth, -1)

@@ -14,6 +14,7 @@ import functools
 import itertools
 import math
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,16 +34,19 @@ KEPT = 512  # convolutions that stay prepared
 SHALLOW = 4  # channels; the library's gradients for inputs of so few are slower than XLA's
 
 
-def convolution(jnp: Any, kind: Kind, geometry: Geometry, one: Any, other: Any) -> Any:
-    """A convolution or a gradient of one by oneDNN; None where it is not to be had, or not worth it."""
-    if jnp is np or not scopes.foreign.top or not is_cpu(jnp):
-        return None
+def takes(jnp: Any, kind: Kind, geometry: Geometry, dtype: Any) -> bool:
+    """Whether oneDNN is there for a convolution, or a gradient of one, and worth the call."""
+    if jnp is np or dtype != np.float32 or not scopes.foreign.top or not is_cpu(jnp):
+        return False
     what = _described(kind, geometry)
-    if one.dtype != np.float32 or other.dtype != np.float32 or not _is_worth_it(what) or not _accepts(what):
-        return None
+    return _is_worth_it(what) and _accepts(what)
+
+
+def convolution(jnp: Any, kind: Kind, geometry: Geometry, one: Any, other: Any) -> Any:
+    """A convolution or a gradient of one by oneDNN, which `takes` it."""
     layout = geometry.data_format
     arrays = [channels_last(jnp, a, layout) if is_image else a for a, is_image in _images(kind, one, other)]
-    result = _called(what, arrays)
+    result = _called(_described(kind, geometry), arrays)
     return result if kind == "to_filter" else as_format(jnp, result, layout)
 
 
@@ -109,14 +113,23 @@ def _ready() -> Library | None:
 
     try:
         jax.ffi.register_ffi_target(TARGET, _HANDLER.capsule, platform="cpu", api_version=1)
-    except jax.errors.JaxRuntimeError:  # another version of the interface than this is written for
+    except jax.errors.JaxRuntimeError as error:  # another version of the interface than this is written for
+        _warn(f"XLA does not take it: {error}")
         return None
     what = Convolution("forward", (2, 3, 3, 2), (2, 3, 3, 2), (1, 1), (1, 1), (1, 1), (0, 0))
     x = np.arange(36, dtype=np.float32).reshape(2, 3, 3, 2)
     w = np.array([[[[1, 2], [3, 4]]]], np.float32)
     with jax.ensure_compile_time_eval():  # the question comes up while another program is traced
         found = jax.jit(lambda *arrays: _called(what, list(arrays)))(x, w)
-    return library if np.array_equal(found, x @ w[0, 0]) else None
+    if not np.array_equal(found, x @ w[0, 0]):
+        _warn("it computes wrong numbers")
+        return None
+    return library
+
+
+def _warn(why: str) -> None:
+    text = f"oneDNN is installed, but XLA computes the convolutions: {why}"
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
 # What happens in a call

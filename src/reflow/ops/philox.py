@@ -372,7 +372,7 @@ def _traced(
     """An array of `value(words of the block, place in the block)`, for XLA.
 
     Every element computes the whole block that it is of. So all is one loop over the elements, which XLA runs
-    on all cores with vector instructions; of blocks put side by side it makes one that is 5 to 15 times as
+    on all cores with vector instructions; of blocks put side by side it makes one that is 4 to 15 times as
     slow.
     """
     size = math.prod(shape)

@@ -19,6 +19,7 @@ from reflow.ops import blocks
 from reflow.ops.broadcasting import kept_shape, known_tiling, tile_scaling
 from reflow.ops.deprecation import renamed
 from reflow.ops.elementwise import SMALL_FLOATS, conj_of, shown
+from reflow.ops.windows import is_cpu
 
 # Kernels
 
@@ -53,7 +54,7 @@ def _made_first(xp: Any, x: Any) -> Any:
     On the CPU it lets a library (YNNPACK) make what is summed, row by row: of rows of one element, 50 times
     slower than its own loops. The library does not know the choice that is made here, and leaves it to XLA.
     """
-    if xp is np or x.dtype != np.float32 or x.ndim < 2 or x.shape[-1] != 1 or x.size < MANY:
+    if xp is np or x.dtype != np.float32 or x.ndim < 2 or x.shape[-1] != 1 or x.size < MANY or not is_cpu(xp):
         return x
     return xp.where(x == x, x, xp.asarray(np.nan, x.dtype))
 

@@ -5,6 +5,7 @@ It belongs to the graph: all its sessions share the compiled programs.
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ from reflow.runtime.plan import Plan
 from reflow.runtime.policy import MAX_PROGRAMS, Estimate
 from reflow.runtime.segments import STATIC_FEED_LIMIT, Segment, as_key, cut, static_sources
 from reflow.runtime.store import Cell, Store
+
+XLA_ERROR = re.compile(r"[A-Z_]+: ")  # how its messages begin: with a code
 
 
 class Executable:
@@ -278,7 +281,7 @@ class Runner:
 
 def _raise_failure(error: Exception, written: list[Cell]) -> NoReturn:
     """Raise for a program that could not be run: XLA's error, or else one of Python's while it was traced."""
-    if isinstance(error, ValueError) and not str(error).startswith("INTERNAL:"):
+    if isinstance(error, ValueError) and not XLA_ERROR.match(str(error)):
         raise error
     lost = [c for c in written if hasattr(c.value, "is_deleted") and c.value.is_deleted()]
     for cell in lost:
