@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
+from reflow.graph import scopes
 from reflow.ops import candidate_kernels as kernels
 from reflow.ops import philox
 from reflow.runtime import backend
@@ -23,12 +24,17 @@ RANGED = {
 
 
 class Both:
-    """A sampler's kernel on NumPy arrays and compiled by XLA."""
+    """A sampler's kernel on NumPy arrays and compiled by XLA, there with few candidates `in_turn` or not."""
 
-    def __init__(self, kind: str, num_true: int, **attrs: Any) -> None:
+    def __init__(self, kind: str, num_true: int, in_turn: bool = False, **attrs: Any) -> None:
         self.plain = functools.partial(RANGED[kind], np, num_true=num_true, **attrs)
         traced = functools.partial(RANGED[kind], backend.jnp(), num_true=num_true, **attrs)
-        self.compiled = backend.jax().jit(lambda state, true: traced(state, true))
+
+        def compiled(state: Any, true: Any) -> Any:
+            with scopes.foreign.pushed(in_turn):
+                return traced(state, true)
+
+        self.compiled = backend.jax().jit(compiled)
 
     def __call__(self, state: Any, true: Any) -> tuple[Any, Any]:
         with np.errstate(over="ignore"):
@@ -36,7 +42,10 @@ class Both:
 
 
 CASES = [
-    *[("log_uniform", *case) for case in ((1, 1, True), (40, 40, True), (300, 320, True), (9, 70, False))],
+    *[
+        ("log_uniform", *case)
+        for case in ((1, 1, True), (40, 40, True), (264, 280, True), (300, 320, True), (9, 70, False))
+    ],
     *[
         ("uniform", *case)
         for case in ((7, 9, True), (300, 320, True), (5, 2**62 + 3, True), (5, 2**62 + 3, False))
@@ -45,15 +54,16 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("in_turn", [False, True])
 @pytest.mark.parametrize(("kind", "count", "limit", "unique"), CASES)
-def test_numpy_and_xla_draw_the_same(kind: str, count: int, limit: int, unique: bool) -> None:
+def test_numpy_and_xla_draw_the_same(kind: str, count: int, limit: int, unique: bool, in_turn: bool) -> None:
     """One block or many (all of few classes), compared or sorted, with rejected words (2**62 + 3)."""
     true = np.array([[0], [limit - 1]])
     attrs = {"num_sampled": count, "unique": unique, "range_max": limit}
     state = philox.initial_state(3, count)
     if kind == "learned":
         state = kernels.initial_counts({"seed": 3, "seed2": count, **attrs})
-    both = Both(kind, 1, **attrs)
+    both = Both(kind, 1, in_turn, **attrs)
     for _ in range(3):
         plain, traced = both(state, true)
         for number, (a, b) in enumerate(zip(plain, traced, strict=True)):

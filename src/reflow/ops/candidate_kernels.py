@@ -3,7 +3,8 @@
 A sampler is two functions: `draw`, which turns a stretch of the op's random words into candidates, and
 `probability`. All of them draw one candidate after another from one stream of words, as TensorFlow does, and
 with `unique` pass over those that they have already. NumPy does that with a set; XLA draws blocks of
-candidates, of which nearly always the first is enough.
+candidates, of which nearly always the first is enough, and compares all with each other, or on the CPU, where
+they are few, one after the other with those it has.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import numpy as np
 
 from reflow.base import errors
 from reflow.graph.checks import fail, require
-from reflow.ops import philox
+from reflow.ops import one_kernel, philox
 from reflow.ops.philox_sampling import SingleSamples
 from reflow.ops.random import initial_state
 
 Probability = Callable[[Any, Any], Any]
+Picker = Callable[[Any], tuple[Any, Any]]  # of a state: the candidates, and how many were drawn for them
 
 RESERVED = 512  # blocks of four words that an op's counter moves on for each candidate asked for
 WORDS = 6  # of a state that are Philox's
@@ -34,11 +36,12 @@ class Draw(NamedTuple):
 
     `some(xp, state, start, count)` gives candidates number start ... start + count - 1 of the stream that
     `state` begins, integers, and which of them are not rejected; both numbers are multiples of 4. Each
-    takes `words` of the stream.
+    takes `words` of the stream. `is_arithmetic` if it looks nothing up in a table.
     """
 
     some: Callable[[Any, Any, int, int], tuple[Any, Any]]
     words: int
+    is_arithmetic: bool = True
 
 
 class Sampled(NamedTuple):
@@ -81,6 +84,51 @@ def _enough(draw: Draw, state: Any, values: np.ndarray, count: int, start: int) 
 def _block(count: int) -> int:
     """How many candidates to draw at a time for `count`."""
     return 4 * -(-3 * count // 8)
+
+
+def _picker(xp: Any, draw: Draw, count: int, unique: bool) -> Picker:
+    """How to pick, for the tier `xp`."""
+    if xp is np:
+        return lambda state: _pick_numpy(draw, state, count, unique)
+    few = _block(count) * (_block(count) + count) <= COMPARED
+    if few and draw.is_arithmetic and one_kernel.fits(xp):
+        return lambda state: one_kernel.as_one(xp, lambda s: _pick_in_turn(xp, draw, s, count, unique), state)
+    return lambda state: _pick_xla(xp, draw, state, count, unique)
+
+
+def _pick_in_turn(jnp: Any, draw: Draw, state: Any, count: int, unique: bool) -> tuple[Any, Any]:
+    """`_pick_numpy` in XLA, for one kernel: a loop over blocks, and one over the candidates of each."""
+    import jax
+    from jax import lax
+
+    block = _block(count)
+
+    def is_missing(picked: Any, filled: Any, tries: Any) -> Any:
+        return filled < count
+
+    def several(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        state, *picks = carry
+        values, accepted = draw.some(jnp, state, 0, block)
+
+        def one(progress: tuple[Any, ...]) -> tuple[Any, ...]:
+            number, picked, filled, tries = progress
+            value, good = values[number], accepted[number]
+            new = good & ~jnp.any(picked == value) if unique else good
+            # A repeated one may stand at the end too, where the next one will be.
+            last = jnp.where(good, value, -1)[None]
+            picked = lax.dynamic_update_slice(picked, last, (filled,))
+            return number + 1, picked, filled + new.astype(np.int32), tries + good.astype(np.int32)
+
+        def goes_on(progress: tuple[Any, ...]) -> Any:
+            return (progress[0] < block) & is_missing(*progress[1:])
+
+        _, *picks = lax.while_loop(goes_on, one, (np.int32(0), *picks))
+        return philox.advance(jnp, state, block * draw.words // 4), *picks
+
+    kind = jax.eval_shape(lambda s: draw.some(jnp, s, 0, block)[0], state).dtype
+    first = (state, jnp.full((count,), -1, kind), np.int32(0), np.int32(0))
+    _, picked, _, tries = lax.while_loop(lambda carry: is_missing(*carry[1:]), several, first)
+    return picked.astype(np.int64), tries
 
 
 def _pick_xla(jnp: Any, draw: Draw, state: Any, count: int, unique: bool) -> tuple[Any, Any]:
@@ -152,11 +200,8 @@ def _sample(
     xp: Any, state: Any, true_classes: Any, count: int, unique: bool, draw: Draw, probability: Probability
 ) -> Sampled:
     """The candidates with their expected counts, and those of the true classes."""
-    if xp is np:
-        picked, tries = _pick_numpy(draw, state, count, unique)
-    else:
-        picked, tries = _pick_xla(xp, draw, state, count, unique)
-        tries = tries if unique else count
+    picked, tries = _picker(xp, draw, count, unique)(state)
+    tries = tries if unique else count
     with np.errstate(all="ignore"):  # a class that is none has a chance that is no number
         both = [_expected(xp, probability(xp, classes), count, tries) for classes in (true_classes, picked)]
     return Sampled(picked, *both)
@@ -298,7 +343,7 @@ def _learned_draw(tree: Any, levels: int) -> Draw:
             place = place - xp.where(right, left, np.uint32(0))
         return node - (1 << levels), words >= np.uint64(1 << 32) % total
 
-    return Draw(some, 1)
+    return Draw(some, 1, is_arithmetic=False)
 
 
 def _learned_chance(tree: Any, size: int) -> Probability:

@@ -1,0 +1,65 @@
+"""Many small computations as one part of a program for the CPU.
+
+XLA compiles such a program as parts, one for each group of operations that it can fuse, and starts them one
+by one. To start a part takes up to a microsecond, and where more than eight are ready at once it wakes
+another thread to share them, which takes longer than 20 small parts. What works on small arrays and cannot
+be fused, with its sums, loops and look-ups, is quicker as a single part: its loops run without a start for
+each round.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from reflow.graph import scopes
+from reflow.ops.windows import is_cpu
+
+# XLA outlines small loops into calls with the second of these, and compiles such a call as one part. The
+# first keeps it from being dissolved before.
+AS_ONE = {"inlineable": "false", "xla_cpu_small_call": "true"}
+
+
+def fits(xp: Any) -> bool:
+    """Whether `as_one` has an effect: in a program for the CPU, of this process, where XLA can do it."""
+    return xp is not np and bool(scopes.foreign.top) and is_cpu(xp) and _is_supported()
+
+
+def as_one(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
+    """`function` of arrays; as one part, where that `fits`.
+
+    Nothing in it is divided among threads, so it is for small arrays. XLA cannot put a scatter, a sort, a
+    convolution or another library's call into a part: where `function` has one, compiling fails.
+
+    >>> as_one(np, lambda x: x + 1, np.arange(3)).tolist()
+    [1, 2, 3]
+    """
+    return _called(function, *arrays) if fits(xp) else function(*arrays)
+
+
+def _called(function: Callable[..., Any], *arrays: Any) -> Any:
+    import jax
+    from jax.experimental.xla_metadata import set_xla_metadata
+
+    with set_xla_metadata(**AS_ONE):  # type: ignore[no-untyped-call]
+        return jax.jit(function, inline=False)(*arrays)
+
+
+@functools.cache
+def _is_supported() -> bool:
+    """Whether this XLA compiles a call as one part, and rightly: tried with a loop and a sum."""
+    import jax
+
+    def rounds(x: Any) -> Any:
+        return jax.lax.while_loop(lambda y: y.sum() < 100, lambda y: y * 2, x)
+
+    numbers = np.arange(8, dtype=np.int32)
+    try:
+        compiled = jax.jit(lambda x: _called(rounds, x)).lower(numbers).compile()
+        kept = 'inlineable="false"' in (compiled.as_text() or "")
+        return kept and np.array_equal(compiled(numbers), numbers * 4)
+    except jax.errors.JaxRuntimeError:
+        return False
