@@ -31,7 +31,7 @@ class Both:
         traced = functools.partial(RANGED[kind], backend.jnp(), num_true=num_true, **attrs)
 
         def compiled(state: Any, true: Any) -> Any:
-            with scopes.foreign.pushed(in_turn):
+            with scopes.foreign.pushed([] if in_turn else None):
                 return traced(state, true)
 
         self.compiled = backend.jax().jit(compiled)

@@ -30,7 +30,7 @@ def test_a_loop_becomes_one_part(in_program: bool) -> None:
     """Were it not, this version of XLA has lost what `one_kernel` relies on, and programs are slower."""
 
     def program(x: Any) -> Any:
-        with scopes.foreign.pushed(in_program):
+        with scopes.foreign.pushed([] if in_program else None):
             return one_kernel.as_one(backend.jnp(), distinct, x) + x
 
     compiled = backend.jax().jit(program).lower(NUMBERS).compile()
@@ -41,5 +41,5 @@ def test_a_loop_becomes_one_part(in_program: bool) -> None:
 
 
 def test_numpy_calls_the_function() -> None:
-    with scopes.foreign.pushed(True):
+    with scopes.foreign.pushed([]):
         assert one_kernel.as_one(np, lambda x: x.tolist(), NUMBERS) == NUMBERS.tolist()

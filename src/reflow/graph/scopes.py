@@ -78,7 +78,7 @@ stores: Stack[Any] = Stack()  # the state of the session that runs a host segmen
 sessions: Stack[Any] = Stack()
 checks: Stack[Any] = Stack()  # collectors of the checks made while an XLA segment is traced
 commits: Stack[Any] = Stack()  # there too: whether what the step being traced writes is to count
-foreign: Stack[bool] = Stack()  # there too: whether the program may call libraries of this process
+foreign: Stack[Any] = Stack()  # there too: the calls of libraries that the program makes; None: it may not
 arg_scopes: Stack[dict[str, dict[str, Any]]] = Stack()  # the settings of tf.contrib.framework.arg_scope
 process = Process()
 

@@ -77,12 +77,25 @@ def _forward(
     return y.astype(x.dtype), mean, shown, mean, variance
 
 
+def _apart(xp: Any, vector: Any) -> Any:
+    """`vector`, from which XLA computes anew what it has computed from it elsewhere.
+
+    Sums and images are made from the same distances to the mean. Computed once, these are written to memory
+    and read again, which takes longer than computing them where they are used.
+    """
+    if xp is np:
+        return vector
+    from jax import lax
+
+    return lax.optimization_barrier(vector)  # type: ignore[no-untyped-call]
+
+
 def _statistics(xp: Any, x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     if x.size == 0:
         nothing = xp.full(x.shape[next(i for i in range(x.ndim) if i not in axes)], np.nan, x.dtype)
         return nothing, nothing
     mean = xp.mean(x, axis=axes, keepdims=True)
-    distance = x - mean
+    distance = x - _apart(xp, mean)
     variance = xp.mean(distance * distance, axis=axes)
     return mean.reshape(-1), variance
 
@@ -107,8 +120,9 @@ def _backward(
     wide, dy = _wide(x), _wide(grad)
     unit = _normalized(xp, wide, mean, variance, epsilon, shape)
     d_offset = dy.sum(axis=axes)
-    d_scale = (dy * unit).sum(axis=axes)
-    factor = scale / xp.sqrt(variance + variance.dtype.type(epsilon))
+    unscaled = 1 / xp.sqrt(variance + variance.dtype.type(epsilon))
+    d_scale = (dy * (wide - _apart(xp, mean).reshape(shape))).sum(axis=axes) * unscaled
+    factor = scale * unscaled
     if is_training:
         count = variance.dtype.type(max(1, math.prod(x.shape[i] for i in axes)))
         dy = dy - (d_offset / count).reshape(shape) - unit * (d_scale / count).reshape(shape)

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 TARGET = "reflow_convolution"
 # Multiplications and additions: for fewer, a call through Python, or another thread, is not worth it.
-SMALL, SMALL_PART = 1 << 20, 1 << 24
+SMALL, SMALL_PART = 1 << 20, 1 << 22
 KEPT = 512  # convolutions that stay prepared
 SHALLOW = 4  # channels; the library's gradients for inputs of so few are slower than XLA's
 
 
 def takes(jnp: Any, kind: Kind, geometry: Geometry, dtype: Any) -> bool:
     """Whether oneDNN is there for a convolution, or a gradient of one, and worth the call."""
-    if jnp is np or dtype != np.float32 or not scopes.foreign.top or not is_cpu(jnp):
+    if jnp is np or dtype != np.float32 or scopes.foreign.top is None or not is_cpu(jnp):
         return False
     what = _described(kind, geometry)
     return _is_worth_it(what) and _accepts(what)
@@ -87,8 +87,15 @@ def _shape(what: Convolution) -> tuple[int, ...]:
 def _called(what: Convolution, arrays: list[Any]) -> Any:
     import jax
 
+    calls = scopes.foreign.top
+    assert calls is not None, "`takes` has said no"
     result = jax.ShapeDtypeStruct(_shape(what), np.float32)  # type: ignore[no-untyped-call]
-    return jax.ffi.ffi_call(TARGET, result)(*arrays, what=what.text)
+    # A call also takes the result of the one before, at which it does not look: so they run one by one, each
+    # on all threads, in the order of the graph. XLA would start some together, and leave the gradients of
+    # filters, for which nothing waits, to the end, when what they are made of is in no cache any more.
+    made = jax.ffi.ffi_call(TARGET, result)(*arrays, *calls[-1:], what=what.text)
+    calls.append(made)
+    return made
 
 
 @functools.cache
@@ -119,7 +126,8 @@ def _ready() -> Library | None:
     what = Convolution("forward", (2, 3, 3, 2), (2, 3, 3, 2), (1, 1), (1, 1), (1, 1), (0, 0))
     x = np.arange(36, dtype=np.float32).reshape(2, 3, 3, 2)
     w = np.array([[[[1, 2], [3, 4]]]], np.float32)
-    with jax.ensure_compile_time_eval():  # the question comes up while another program is traced
+    # The question comes up while another program is traced.
+    with scopes.foreign.pushed([]), jax.ensure_compile_time_eval():
         found = jax.jit(lambda *arrays: _called(what, list(arrays)))(x, w)
     if not np.array_equal(found, x @ w[0, 0]):
         _warn("it computes wrong numbers")
@@ -192,7 +200,7 @@ class Team:
         self._total: tuple[int, Any] = (0, None)
 
     def run(self, call: Call) -> None:
-        (one, other), (result,) = call.arguments, call.results
+        (one, other, *_), (result,) = call.arguments, call.results
         kind, actions = self._what.kind, []
         for n, (p, runner) in enumerate(zip(self._parts, self._runners, strict=True)):
             if kind == "forward":

@@ -25,7 +25,7 @@ AS_ONE = {"inlineable": "false", "xla_cpu_small_call": "true"}
 
 def fits(xp: Any) -> bool:
     """Whether `as_one` has an effect: in a program for the CPU, of this process, where XLA can do it."""
-    return xp is not np and bool(scopes.foreign.top) and is_cpu(xp) and _is_supported()
+    return xp is not np and scopes.foreign.top is not None and is_cpu(xp) and _is_supported()
 
 
 def as_one(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:

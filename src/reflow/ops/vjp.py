@@ -70,7 +70,7 @@ def _vjp_kernel(jnp: Any, *arrays: Any, forward: Forward) -> tuple[Any, ...]:
         result = result if isinstance(result, (tuple, list)) else (result,)
         return tuple(result[i] for i in forward.seeded)
 
-    with scopes.foreign.pushed(False):  # JAX cannot differentiate what a library computes
+    with scopes.foreign.pushed(None):  # JAX cannot differentiate what a library computes
         _, pull = jax.vjp(outputs, *[jnp.asarray(inputs[i]) for i in forward.wanted])
     # JAX's transpose for complex values is the conjugate of TensorFlow's convention.
     seeds = tuple(jnp.conj(c) if np.iscomplexobj(c) else jnp.asarray(c) for c in cotangents)

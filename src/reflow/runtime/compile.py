@@ -96,7 +96,7 @@ class Program:
 
     def _pass(self, env: list[Any], checks: list[Check], memo: Memo, good: Any = True) -> None:
         collected = scopes.checks.pushed(checks, what="check")
-        with collected, scopes.foreign.pushed(True), np.errstate(all="ignore"):
+        with collected, scopes.foreign.pushed([]), np.errstate(all="ignore"):
             trace(self.segment.steps, env, checks, memo, good)
 
     def takes(self, env: list[Any]) -> bool:
