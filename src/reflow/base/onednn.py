@@ -336,18 +336,20 @@ class Runner:
         self._calls.append((execute, primitive.handle, self._stream.handle, len(arguments), array))
         self._keep += [primitive, *(m for _, m in arguments)]
 
-    def run(self, *addresses: int) -> None:
-        """Compute, given the addresses of the two arguments and of the result.
+    def place(self, *addresses: int) -> None:
+        """Say where the two arguments and the result are, for `run`.
 
         The arguments are, in order, for `forward` the input and the filters, for `to_input` the filters and
-        the output's gradient, for `to_filter` the input and the output's gradient. With one thread it is the
-        caller's.
+        the output's gradient, for `to_filter` the input and the output's gradient.
         """
-        library = self._library
         if addresses != self._placed:  # mostly all is where it was in the last run
             for memory, address in zip(self._memories, addresses, strict=True):
-                check(library.place(memory.handle, address), "memory_set_data_handle")
+                check(self._library.place(memory.handle, address), "memory_set_data_handle")
             self._placed = addresses
+
+    def run(self) -> None:
+        """Compute. With one thread it is the caller's."""
+        library = self._library
         before = library.threads()  # as `limited`, without its cost in every call
         library.set_threads(self._threads)
         try:

@@ -176,8 +176,8 @@ class Call:
 
 
 def _addresses(count: int, places: int) -> list[int]:
-    at = range(places, places + count * _ADDRESS.size, _ADDRESS.size)
-    return [_read(_BUFFER, _read(_ADDRESS, place)[0])[3] for place in at]
+    buffers = struct.unpack(f"{count}Q", ctypes.string_at(places, count * _ADDRESS.size))
+    return [_read(_BUFFER, buffer)[3] for buffer in buffers]
 
 
 class Handler:

@@ -194,6 +194,7 @@ class Team:
         assert library is not None, "a program calls oneDNN, which is not there"
         self._what, self._parts = work.what, work.parts
         self._runners = [Runner(library, p.what, p.threads) for p in work.parts]
+        self._actions = [runner.run for runner in self._runners]
         count = len(work.parts) - 1 if work.what.kind == "to_filter" else 0
         self._sums = [np.empty(work.what.filters, np.float32) for _ in range(count)]
         self._targets = [s.ctypes.data for s in self._sums]
@@ -201,7 +202,7 @@ class Team:
 
     def run(self, call: Call) -> None:
         (one, other, *_), (result,) = call.arguments, call.results
-        kind, actions = self._what.kind, []
+        kind = self._what.kind
         for n, (p, runner) in enumerate(zip(self._parts, self._runners, strict=True)):
             if kind == "forward":
                 places = (one + p.inputs, other, result + p.outputs)
@@ -209,8 +210,8 @@ class Team:
                 places = (one, other + p.outputs, result + p.inputs)
             else:
                 places = (one + p.inputs, other + p.outputs, self._targets[n - 1] if n else result)
-            actions.append(functools.partial(runner.run, *places))
-        call.each(actions)
+            runner.place(*places)
+        call.each(self._actions)
         if self._sums:
             total = self._result(result)
             for s in self._sums:
