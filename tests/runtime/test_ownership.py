@@ -57,6 +57,30 @@ def test_aligned_arrays(session: Any) -> None:
         assert np.array_equal(sess.run(v), np.full(1024, value))
 
 
+@pytest.mark.parametrize("shift", [0, 1])
+def test_copies_of_large_feeds_are_not_used_again_while_something_holds_them(
+    session: Any, shift: int
+) -> None:
+    """Arrays too large for XLA to copy at once, at addresses that it takes as they are, or not."""
+    size = 1 << 16
+    x, names = tf.placeholder(tf.float32, [size]), "abc"
+    variables = [tf.get_variable(name, [size], initializer=tf.zeros_initializer()) for name in names]
+    puts = [v.assign(x).op for v in variables]
+    space = np.zeros(size + 32, np.float32)
+    start = (-space.ctypes.data % 64) // 4 + shift
+    array = space[start : start + size]
+    sess = session()
+    sess.run(tf.global_variables_initializer())
+    fetched = []
+    for value in range(1, 13):
+        array[:] = value
+        sess.run(puts[value % 3], {x: array})
+        fetched.append(sess.run(x * 1.0, {x: array}))
+    array[:] = 0
+    assert [float(v[-1]) for v in fetched] == list(range(1, 13))
+    assert [set(v.tolist()) for v in sess.run(variables)] == [{12.0}, {10.0}, {11.0}]
+
+
 def test_fed_texts(session: Any) -> None:
     x, v = tf.placeholder(tf.string, [1]), tf.Variable(["a"])
     put, sess = v.assign(x).op, session()

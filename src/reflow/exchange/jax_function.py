@@ -13,6 +13,7 @@ from reflow.graph.node import Operation
 from reflow.runtime import backend
 from reflow.runtime.evaluate import Memo, Step, trace, uninitialized
 from reflow.runtime.fetches import Fetches, feed_tensors
+from reflow.runtime.ordering import Order
 from reflow.runtime.plan import Plan
 from reflow.runtime.session import BaseSession
 
@@ -124,7 +125,7 @@ class _Function:
         plan = self._plan
         env = self._start(params, inputs)
         with scopes.checks.pushed([], what="check"), np.errstate(all="ignore"):
-            trace(plan.steps, env, [], Memo())
+            trace(plan.steps, env, [], Memo(), Order(()))
         values = self._structure.rebuild([env[i] for i in plan.fetched])
         if not self._updates:
             return values

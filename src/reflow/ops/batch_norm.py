@@ -11,7 +11,7 @@ from reflow.base.shape import TensorShape, unknown_shape
 from reflow.graph.checks import require
 from reflow.graph.graph import constant, convert_to_tensor, emit
 from reflow.graph.registry import op, register
-from reflow.ops import blocks
+from reflow.ops import blocks, parts
 from reflow.ops import matrix_shapes as mats
 from reflow.ops.convolution_shapes import layout_of
 from reflow.ops.windows import is_channels_first
@@ -20,7 +20,9 @@ MIN_EPSILON = 1.001e-5  # TensorFlow's: what cuDNN asks for
 RESERVED = TensorShape.of((0,))
 
 # Kernels: statistics are over all axes but the channels', in single precision at least. The variance is that
-# of the distances from the mean: computing both sums in one pass was no faster in XLA, and loses digits.
+# of the distances from the mean: computing both sums in one pass was no faster in XLA, and loses digits. The
+# distances are computed anew where they are used: kept, they are written to memory and read again, which
+# takes longer.
 
 
 def _axes(x: Any, data_format: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -77,25 +79,12 @@ def _forward(
     return y.astype(x.dtype), mean, shown, mean, variance
 
 
-def _apart(xp: Any, vector: Any) -> Any:
-    """`vector`, from which XLA computes anew what it has computed from it elsewhere.
-
-    Sums and images are made from the same distances to the mean. Computed once, these are written to memory
-    and read again, which takes longer than computing them where they are used.
-    """
-    if xp is np:
-        return vector
-    from jax import lax
-
-    return lax.optimization_barrier(vector)  # type: ignore[no-untyped-call]
-
-
 def _statistics(xp: Any, x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     if x.size == 0:
         nothing = xp.full(x.shape[next(i for i in range(x.ndim) if i not in axes)], np.nan, x.dtype)
         return nothing, nothing
     mean = xp.mean(x, axis=axes, keepdims=True)
-    distance = x - _apart(xp, mean)
+    distance = x - parts.apart(xp, mean)
     variance = xp.mean(distance * distance, axis=axes)
     return mean.reshape(-1), variance
 
@@ -121,7 +110,7 @@ def _backward(
     unit = _normalized(xp, wide, mean, variance, epsilon, shape)
     d_offset = dy.sum(axis=axes)
     unscaled = 1 / xp.sqrt(variance + variance.dtype.type(epsilon))
-    d_scale = (dy * (wide - _apart(xp, mean).reshape(shape))).sum(axis=axes) * unscaled
+    d_scale = (dy * (wide - parts.apart(xp, mean).reshape(shape))).sum(axis=axes) * unscaled
     factor = scale * unscaled
     if is_training:
         count = variance.dtype.type(max(1, math.prod(x.shape[i] for i in axes)))

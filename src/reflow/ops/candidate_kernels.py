@@ -17,7 +17,7 @@ import numpy as np
 
 from reflow.base import errors
 from reflow.graph.checks import fail, require
-from reflow.ops import one_kernel, philox
+from reflow.ops import parts, philox
 from reflow.ops.philox_sampling import SingleSamples
 from reflow.ops.random import initial_state
 
@@ -91,8 +91,8 @@ def _picker(xp: Any, draw: Draw, count: int, unique: bool) -> Picker:
     if xp is np:
         return lambda state: _pick_numpy(draw, state, count, unique)
     few = _block(count) * (_block(count) + count) <= COMPARED
-    if few and draw.is_arithmetic and one_kernel.fits(xp):
-        return lambda state: one_kernel.as_one(xp, lambda s: _pick_in_turn(xp, draw, s, count, unique), state)
+    if few and draw.is_arithmetic and parts.fits(xp):
+        return lambda state: parts.as_one(xp, lambda s: _pick_in_turn(xp, draw, s, count, unique), state)
     return lambda state: _pick_xla(xp, draw, state, count, unique)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -52,23 +54,52 @@ def on_device(array: np.ndarray | np.generic) -> Any:
 
 
 ALIGNMENT, COPIED_AT_ONCE = 64, 100 * 1024  # bytes; of XLA
+KEPT = 1 << 24  # bytes of a copy whose memory is used again
 
 
-def aligned(array: Any) -> Any:
-    """A fed array, where XLA can take it as it is.
+class Aligned:
+    """Hands one fed tensor's arrays to XLA, so that it can take them as they are.
 
     XLA takes over memory at addresses that suit its instructions. Else it copies, and large arrays in another
-    thread, for which the program then waits: longer than a copy takes here.
+    thread, for which the program then waits: longer than a copy takes here. The memory of a copy is used
+    again in a later run, when nothing else refers to it any more (JAX lets go of what a call has taken in the
+    next call).
     """
-    if array.__class__ is not np.ndarray or array.nbytes <= COPIED_AT_ONCE:
-        return array
-    if array.__array_interface__["data"][0] % ALIGNMENT == 0 and array.flags.c_contiguous:
-        return array
+
+    __slots__ = ("_copies",)
+
+    def __init__(self) -> None:
+        self._copies: deque[np.ndarray] = deque()
+
+    def __call__(self, array: Any) -> Any:
+        if array.__class__ is not np.ndarray or array.nbytes <= COPIED_AT_ONCE:
+            return array
+        if array.__array_interface__["data"][0] % ALIGNMENT == 0 and array.flags.c_contiguous:
+            return array
+        copy = self._memory(array)
+        np.copyto(copy, array)
+        if array.nbytes <= KEPT:
+            self._copies.append(copy)
+        return copy
+
+    def _memory(self, array: np.ndarray) -> np.ndarray:
+        """Memory for a copy of an array, which nobody else has."""
+        try:
+            copy = self._copies.popleft()
+        except IndexError:
+            return _aligned_like(array)
+        if copy.shape == array.shape and copy.dtype == array.dtype:
+            if sys.getrefcount(copy) == 2:  # by this function and by this call
+                return copy
+            if not self._copies:
+                self._copies.append(copy)
+        return _aligned_like(array)
+
+
+def _aligned_like(array: np.ndarray) -> np.ndarray:
     memory = np.empty(array.nbytes + ALIGNMENT, np.uint8)
     start = -memory.__array_interface__["data"][0] % ALIGNMENT
-    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    np.copyto(copy, array)
-    return copy
+    return memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
 
 
 def on_arrays(kernel: Callable[..., Any]) -> Callable[..., Any]:

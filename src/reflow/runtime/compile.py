@@ -15,6 +15,7 @@ from reflow.graph.branches import DEAD
 from reflow.graph.checks import Check
 from reflow.runtime import backend
 from reflow.runtime.evaluate import Memo, trace
+from reflow.runtime.ordering import Order, live
 from reflow.runtime.packing import Layout, pack, unpack
 from reflow.runtime.policy import MAX_PROGRAMS
 from reflow.runtime.segments import Segment
@@ -59,6 +60,7 @@ class Program:
         self.conditional = False  # what it takes may be of a branch that did not run
         self.varying = [i for i in self.arguments if i in varying]
         self._seen: set[Any] = set()
+        self._live = live(segment.steps, self.results)
         convolves = any("Conv" in s.node.type for s in segment.steps)
         donated = tuple(range(len(self.donated)))
         self.call: Callable[..., Any] = backend.jitted(self._trace, donated, convolves)
@@ -97,7 +99,7 @@ class Program:
     def _pass(self, env: list[Any], checks: list[Check], memo: Memo, good: Any = True) -> None:
         collected = scopes.checks.pushed(checks, what="check")
         with collected, scopes.foreign.pushed([]), np.errstate(all="ignore"):
-            trace(self.segment.steps, env, checks, memo, good)
+            trace(self.segment.steps, env, checks, memo, Order(self._live), good)
 
     def takes(self, env: list[Any]) -> bool:
         """Whether the program is there, or may be compiled, for the shapes of what host segments have

@@ -23,6 +23,7 @@ from reflow.graph.node import Operation
 from reflow.graph.registry import Rule
 from reflow.runtime import backend
 from reflow.runtime.guards import BranchesDifferError, Places, holds, selected, traced
+from reflow.runtime.ordering import Order, after
 
 CONCRETE = (np.ndarray, np.generic)
 # Steps that compute nothing themselves: what they call sees to floating-point errors as it likes.
@@ -185,7 +186,9 @@ class Memo:
         self._made[number] = (seen, results)
 
 
-def trace(steps: list[Step], env: list[Any], checks: list[Any], memo: Memo, good: Any = True) -> None:
+def trace(
+    steps: list[Step], env: list[Any], checks: list[Any], memo: Memo, order: Order, good: Any = True
+) -> None:
     """The same loop while an XLA program is being made: only steps with a traced input use its kernel.
 
     Whether the checks of a segment hold is known after the last step only, and nothing may be written when
@@ -204,8 +207,9 @@ def trace(steps: list[Step], env: list[Any], checks: list[Any], memo: Memo, good
         results = None if repeated else memo.recall(number, seen)
         commit = Commit(_both(alive, good, jnp), step.padded)
         if results is None:
-            results = _made(step, env, checks, alive, commit)
+            results = _made(step, env, checks, alive, commit, order)
             memo.note(number, seen, results)
+        order.note(number, seen, results)
         for i, value in zip(step.outputs, results, strict=True):
             env[i] = _kept(commit, alive, value, env[i]) if i in step.writes else value
 
@@ -222,7 +226,7 @@ def _both(one: Any, other: Any, jnp: Any) -> Any:
     return jnp.logical_and(one, other)
 
 
-def _made(step: Step, env: list[Any], checks: list[Any], alive: Any, commit: Commit) -> Any:
+def _made(step: Step, env: list[Any], checks: list[Any], alive: Any, commit: Commit, order: Order) -> Any:
     """The results of a step as a tuple; the checks that its kernel made get to know it."""
     jnp = backend.jnp()
     known = len(checks)
@@ -230,7 +234,7 @@ def _made(step: Step, env: list[Any], checks: list[Any], alive: Any, commit: Com
     scope = contextlib.nullcontext() if plain else scopes.commits.pushed(commit)
     try:
         with scope:
-            result = _merged(step, env, jnp) if step.choices is not None else _traced(step, env, alive)
+            result = _merged(step, env, jnp) if step.choices is not None else _traced(step, env, alive, order)
     except BranchesDifferError:
         raise
     except Exception as error:
@@ -257,8 +261,11 @@ def _is_large(step: Step) -> bool:
     return any(n is not None and n > LARGE for n in sizes)
 
 
-def _traced(step: Step, env: list[Any], alive: Any) -> Any:
+def _traced(step: Step, env: list[Any], alive: Any, order: Order) -> Any:
     arguments = [env[i] for i in step.inputs]
+    pending = [value for i in step.writes for value in order.pending(env[i], arguments)]
+    if pending:
+        arguments = after(arguments, pending)
     able = step.rule.host_only or (step.rule.kernel is not None and not _is_large(step))
     whole = able and all(isinstance(a, CONCRETE) for a in arguments)
     if not whole:

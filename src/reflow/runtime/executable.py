@@ -308,7 +308,8 @@ class Direct:
         places = program.arguments
         self.cells = [(n, cells[i]) for n, i in enumerate(places) if i in cells]
         fed = {i: n for n, i in enumerate(plan.feed_places)}
-        self.feeds = [(n, fed[i]) for n, i in enumerate(places) if i in fed and i not in cells]
+        feeds = [(n, fed[i]) for n, i in enumerate(places) if i in fed and i not in cells]
+        self.feeds = [(n, feed, backend.Aligned()) for n, feed in feeds]
         self.constants = [template[i] for i in places]
         at = {i: n for n, i in enumerate(program.results)}
         self.kept = [(at[i], cell) for i, cell in writes if i in program.donated]
@@ -322,8 +323,8 @@ class Direct:
     def results(self, runner: Runner, arrays: list[Any]) -> list[Any]:
         """Call the program on fed arrays and commit what it writes; all that it returns."""
         arguments = self.constants.copy()
-        for n, feed in self.feeds:
-            arguments[n] = backend.aligned(arrays[feed])
+        for n, feed, aligned in self.feeds:
+            arguments[n] = aligned(arrays[feed])
         return self.call(runner, arguments)
 
     def call(self, runner: Runner, arguments: list[Any]) -> list[Any]:
@@ -383,7 +384,7 @@ class HostThenDirect(Direct):
     def __init__(self, runner: Runner, program: Program, segment: Segment) -> None:
         super().__init__(runner, program)
         self.ahead, self.program_part = runner.parts
-        given = {n for n, _ in (*self.cells, *self.feeds)}
+        given = {n for n, *_ in (*self.cells, *self.feeds)}
         self.made = [(n, i) for n, i in enumerate(program.arguments) if n not in given and i in segment.made]
         at = {i: n for n, i in enumerate(program.results)}
         self.passed = [(at.get(i), i) for i in runner.fetched]  # in the results, or else among all values
@@ -401,8 +402,8 @@ class HostThenDirect(Direct):
             runner._interpret(env, *self.program_part)
             return [own(env[i]) for i in runner.fetched]
         arguments = self.constants.copy()
-        for n, feed in self.feeds:
-            arguments[n] = backend.aligned(arrays[feed])
+        for n, feed, aligned in self.feeds:
+            arguments[n] = aligned(arrays[feed])
         for n, place in self.made:
             arguments[n] = env[place]
         results = self.call(runner, arguments)

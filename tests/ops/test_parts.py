@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reflow.graph import scopes
-from reflow.ops import one_kernel
+from reflow.ops import parts
 from reflow.runtime import backend
 
 NUMBERS = np.array([3, 1, 4, 1, 5, 9, 2, 6], np.int32)
@@ -27,11 +27,11 @@ def distinct(x: Any) -> Any:
 
 @pytest.mark.parametrize("in_program", [False, True])
 def test_a_loop_becomes_one_part(in_program: bool) -> None:
-    """Were it not, this version of XLA has lost what `one_kernel` relies on, and programs are slower."""
+    """Were it not, this version of XLA has lost what `parts` relies on, and programs are slower."""
 
     def program(x: Any) -> Any:
         with scopes.foreign.pushed([] if in_program else None):
-            return one_kernel.as_one(backend.jnp(), distinct, x) + x
+            return parts.as_one(backend.jnp(), distinct, x) + x
 
     compiled = backend.jax().jit(program).lower(NUMBERS).compile()
     main = compiled.as_text().split("ENTRY")[1]
@@ -42,4 +42,4 @@ def test_a_loop_becomes_one_part(in_program: bool) -> None:
 
 def test_numpy_calls_the_function() -> None:
     with scopes.foreign.pushed([]):
-        assert one_kernel.as_one(np, lambda x: x.tolist(), NUMBERS) == NUMBERS.tolist()
+        assert parts.as_one(np, lambda x: x.tolist(), NUMBERS) == NUMBERS.tolist()

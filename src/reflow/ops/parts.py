@@ -1,10 +1,10 @@
-"""Many small computations as one part of a program for the CPU.
+"""What becomes a part of a program for the CPU, where that is not left to XLA.
 
 XLA compiles such a program as parts, one for each group of operations that it can fuse, and starts them one
 by one. To start a part takes up to a microsecond, and where more than eight are ready at once it wakes
 another thread to share them, which takes longer than 20 small parts. What works on small arrays and cannot
 be fused, with its sums, loops and look-ups, is quicker as a single part: its loops run without a start for
-each round.
+each round. And what XLA would join, or compute once for several uses, is sometimes better kept `apart`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,15 @@ def as_one(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
     [1, 2, 3]
     """
     return _called(function, *arrays) if fits(xp) else function(*arrays)
+
+
+def apart(xp: Any, array: Any) -> Any:
+    """`array`; XLA looks for nothing to rewrite, and for nothing computed twice, across it."""
+    if xp is np:
+        return array
+    from jax import lax
+
+    return lax.optimization_barrier(array)  # type: ignore[no-untyped-call]
 
 
 def _called(function: Callable[..., Any], *arrays: Any) -> Any:

@@ -1,0 +1,101 @@
+"""Updates of large variables: whatever reads their old contents comes first, so that these are not copied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reflow as tf
+from reflow.runtime import compile, ordering
+
+ROWS, INNER, COLUMNS = 8, 256, 128  # weights of 128 kB
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts of the programs that XLA makes."""
+    texts: list[str] = []
+    jitted = compile.backend.jitted
+
+    def noted(function: Any, donated: tuple[int, ...], convolves: bool = False) -> Any:
+        program = jitted(function, donated, convolves)
+
+        def call(*arrays: Any) -> Any:
+            texts.append(program.lower(*arrays).compile().as_text())
+            return program(*arrays)
+
+        return call
+
+    monkeypatch.setattr(compile.backend, "jitted", noted)
+    return texts
+
+
+def layers() -> tuple[Any, Any, Any]:
+    """Two layers; the gradient of the first needs the weights of the second."""
+    x = tf.placeholder(tf.float32, [ROWS, INNER])
+    first = tf.get_variable("first", [INNER, INNER], initializer=tf.random_normal_initializer(0, 0.1, seed=1))
+    second = tf.get_variable(
+        "second", [INNER, COLUMNS], initializer=tf.random_normal_initializer(0, 0.1, seed=2)
+    )
+    y = tf.tanh(tf.matmul(tf.tanh(tf.matmul(x, first)), second))
+    return x, tf.reduce_mean(y * y), [first, second]
+
+
+def step_of(programs: list[str]) -> str:
+    """The program of the steps: the last one that updates variables in place."""
+    return [text for text in programs if "input_output_alias" in text][-1]
+
+
+def copies(text: str) -> list[str]:
+    """The copies of arrays that are as large as the weights."""
+    main = text.split("ENTRY")[1].splitlines()
+    return [line for line in main if " copy(" in line and f"f32[{INNER}," in line]
+
+
+OPTIMIZERS = {
+    "sgd": lambda: tf.train.GradientDescentOptimizer(0.1),
+    "momentum": lambda: tf.train.MomentumOptimizer(0.1, 0.9),
+    "adam": lambda: tf.train.AdamOptimizer(0.01),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_weights_are_not_copied(name: str, programs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same steps with and without the order: the same numbers, and no copy."""
+    feed = np.random.RandomState(0).normal(size=(ROWS, INNER)).astype(np.float32)
+    found = {}
+    for ordered in (False, True):
+        monkeypatch.setattr(ordering, "LARGE", 1 << 16 if ordered else 1 << 60)
+        programs.clear()
+        with tf.Graph().as_default():
+            x, loss, weights = layers()
+            step = OPTIMIZERS[name]().minimize(loss)
+            with tf.Session(tier="compile") as sess:
+                sess.run(tf.global_variables_initializer())
+                losses = [sess.run([loss, step], {x: feed})[0] for _ in range(3)]
+                found[ordered] = losses, sess.run(weights)
+        assert bool(copies(step_of(programs))) is not ordered
+    for one, other in zip(found[False][1], found[True][1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(found[False][0], found[True][0], rtol=1e-6)
+
+
+def test_the_number_stays_whatever_comes_before() -> None:
+    """An infinity, a NaN, a zero of either sign, of every width."""
+    values = [np.float32(np.nan), np.float64(-np.inf), np.float16(-0.0), np.int32(-1), np.bool_(True)]
+    rate = np.float32(0.1)
+    tied = ordering.after([np.ones(3, np.float32), rate], [np.array([v]) for v in values])
+    assert np.asarray(tied[1]) == rate and tied[1].dtype == np.float32
+
+
+def test_results_that_nobody_looks_at_are_not_waited_for(programs: list[str]) -> None:
+    """The gradient of what is fed: XLA leaves it out, and goes on to."""
+    with tf.Graph().as_default():
+        x, loss, _ = layers()
+        step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        with tf.Session(tier="compile") as sess:
+            sess.run(tf.global_variables_initializer())
+            sess.run(step, {x: np.ones((ROWS, INNER), np.float32)})
+    assert step_of(programs).count(" dot(") == 5  # two forward, three backward
