@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import reflow as tf
+from reflow.runtime import backend
 
 LARGE = 2_000_000  # elements: large enough that the device takes the array in while the program goes on
 
@@ -79,6 +80,23 @@ def test_copies_of_large_feeds_are_not_used_again_while_something_holds_them(
     array[:] = 0
     assert [float(v[-1]) for v in fetched] == list(range(1, 13))
     assert [set(v.tolist()) for v in sess.run(variables)] == [{12.0}, {10.0}, {11.0}]
+
+
+def test_memory_of_a_copy_is_used_again_only_when_nobody_has_it() -> None:
+    space = np.zeros((1 << 16) + 32, np.float32)
+    start = (-space.ctypes.data % 64) // 4 + 1
+    array, aligned = space[start : start + (1 << 16)], backend.Aligned()
+    held = []
+    for value in range(4):
+        array[:] = value
+        held.append(aligned(array))
+        assert held[-1].ctypes.data % 64 == 0
+    assert [set(copy.tolist()) for copy in held] == [{0.0}, {1.0}, {2.0}, {3.0}]
+    places = {copy.ctypes.data for copy in held}
+    del held[:]
+    assert aligned(array).ctypes.data in places
+    assert aligned(array[:-1]).shape == ((1 << 16) - 1,)  # of another shape: not that memory
+    assert np.array_equal(aligned(array.astype(np.float64)), array)
 
 
 def test_fed_texts(session: Any) -> None:
