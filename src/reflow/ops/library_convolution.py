@@ -8,11 +8,11 @@ threads of another pool would have to share the cores.
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import functools
 import itertools
 import math
+import operator
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -89,13 +89,16 @@ def _called(what: Convolution, arrays: list[Any]) -> Any:
 
     calls = scopes.foreign.top
     assert calls is not None, "`takes` has said no"
-    result = jax.ShapeDtypeStruct(_shape(what), np.float32)  # type: ignore[no-untyped-call]
+    shape = _shape(what)
+    if what.kind == "to_filter":  # one for each part, which the program adds up
+        shape = (len(_parts(what, _threads())), *shape)
+    result = jax.ShapeDtypeStruct(shape, np.float32)  # type: ignore[no-untyped-call]
     # A call also takes the result of the one before, at which it does not look: so they run one by one, each
     # on all threads, in the order of the graph. XLA would start some together, and leave the gradients of
     # filters, for which nothing waits, to the end, when what they are made of is in no cache any more.
     made = jax.ffi.ffi_call(TARGET, result)(*arrays, *calls[-1:], what=what.text)
     calls.append(made)
-    return made
+    return functools.reduce(operator.add, made) if what.kind == "to_filter" else made
 
 
 @functools.cache
@@ -187,7 +190,7 @@ class Work:
 
 
 class Team:
-    """A runner for each part, and memory for the gradients of filters of all parts but the first."""
+    """A runner for each part."""
 
     def __init__(self, work: Work) -> None:
         library = find()
@@ -195,10 +198,7 @@ class Team:
         self._what, self._parts = work.what, work.parts
         self._runners = [Runner(library, p.what, p.threads) for p in work.parts]
         self._actions = [runner.run for runner in self._runners]
-        count = len(work.parts) - 1 if work.what.kind == "to_filter" else 0
-        self._sums = [np.empty(work.what.filters, np.float32) for _ in range(count)]
-        self._targets = [s.ctypes.data for s in self._sums]
-        self._total: tuple[int, Any] = (0, None)
+        self._size = 4 * math.prod(work.what.filters)
 
     def run(self, call: Call) -> None:
         (one, other, *_), (result,) = call.arguments, call.results
@@ -209,25 +209,18 @@ class Team:
             elif kind == "to_input":
                 places = (one, other + p.outputs, result + p.inputs)
             else:
-                places = (one + p.inputs, other + p.outputs, self._targets[n - 1] if n else result)
+                places = (one + p.inputs, other + p.outputs, result + n * self._size)
             runner.place(*places)
         call.each(self._actions)
-        if self._sums:
-            total = self._result(result)
-            for s in self._sums:
-                np.add(total, s, out=total)
 
-    def _result(self, address: int) -> Any:
-        """The result as an array: mostly it is where it was in the last call."""
-        if address != self._total[0]:
-            memory = (ctypes.c_float * math.prod(self._what.filters)).from_address(address)
-            self._total = address, np.ctypeslib.as_array(memory).reshape(self._what.filters)
-        return self._total[1]
+
+def _threads() -> int:
+    return os.cpu_count() or 1
 
 
 @functools.lru_cache(KEPT)
 def _work(text: bytes) -> Work:
-    return Work(Convolution.parse(text.decode()), os.cpu_count() or 1)
+    return Work(Convolution.parse(text.decode()), _threads())
 
 
 def _handle(call: Call) -> None:
