@@ -11,6 +11,7 @@ import pytest
 
 import reflow as tf
 from reflow.graph import scopes
+from reflow.graph.calls import Calls
 from reflow.ops import candidate_kernels as kernels
 from reflow.ops import philox
 from reflow.runtime import backend
@@ -31,7 +32,7 @@ class Both:
         traced = functools.partial(RANGED[kind], backend.jnp(), num_true=num_true, **attrs)
 
         def compiled(state: Any, true: Any) -> Any:
-            with scopes.foreign.pushed([] if in_turn else None):
+            with scopes.foreign.pushed(Calls() if in_turn else None):
                 return traced(state, true)
 
         self.compiled = backend.jax().jit(compiled)

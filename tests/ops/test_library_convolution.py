@@ -81,7 +81,7 @@ def everything(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     original = library_convolution._called
 
     def noting(what: Any, arrays: list[Any]) -> Any:
-        called.append(what.kind)
+        called.append(" ".join(w.kind for w in what))
         return original(what, arrays)
 
     library_convolution._ready()  # which calls, too
@@ -90,6 +90,36 @@ def everything(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name, value in {"SMALL": 1, "SMALL_PART": 1, "SHALLOW": 0}.items():
         monkeypatch.setattr(library_convolution, name, value)
     return called
+
+
+def run_both(fetches: list[Any], feed: dict[Any, Any]) -> None:
+    """In either tier, with the same results."""
+    with tf.Session(tier="interpret") as session:
+        expected = session.run(fetches, feed)
+    with tf.Session(tier="compile") as session:
+        found = session.run(fetches, feed)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=4e-6 * np.abs(b).max())
+
+
+@pytest.mark.parametrize(("number", "kind"), [(1, "to_input"), (2, "to_filter")])
+def test_one_gradient_alone(everything: list[str], number: int, kind: str) -> None:
+    """What nobody asks for is not computed with the other."""
+    fetches, feed = graph(CASES[0])
+    run_both([fetches[number]], feed)
+    assert everything == [kind]
+
+
+def test_gradients_of_two_convolutions_that_are_added(everything: list[str]) -> None:
+    """Both get the same gradient of their outputs, one for its input and one for its filters."""
+    rng = np.random.RandomState(0)
+    x, z = (tf.placeholder(tf.float32, [4, 6, 6, 3]) for _ in range(2))
+    v, w = (tf.placeholder(tf.float32, [n, n, 3, 5]) for n in (3, 1))
+    y = tf.nn.conv2d(x, v, [1, 1, 1, 1], "SAME") + tf.nn.conv2d(z, w, [1, 1, 1, 1], "SAME")
+    feed = {t: rng.normal(size=t.shape.as_list()).astype(np.float32) for t in (x, z, v, w)}
+    for wanted in ([x, w], [v, z], [x, v, z, w]):
+        run_both(tf.gradients(y * y, wanted), feed)
+    assert {"to_input", "to_filter"} <= set(everything)
 
 
 def test_values_and_gradients(everything: list[str]) -> None:
@@ -102,8 +132,10 @@ def test_values_and_gradients(everything: list[str]) -> None:
     with tf.Session(tier="compile") as session:
         found = session.run(fetches, feed)
         again = session.run(fetches, feed)
-    assert everything.count("forward") == everything.count("to_filter") == len(CASES)
-    assert everything.count("to_input") == len(CASES)
+    separate = sum(case.rank == 3 for case in CASES)  # both gradients of the others are made in one call
+    assert everything.count("forward") == len(CASES)
+    assert everything.count("to_input") == everything.count("to_filter") == separate
+    assert everything.count("to_input to_filter") == len(CASES) - separate
     for case, results, second, values in zip(CASES, found, again, expected, strict=True):
         for a, b, c in zip(results, second, values, strict=True):
             np.testing.assert_allclose(a, c, rtol=1e-5, atol=4e-6 * np.abs(c).max(), err_msg=str(case))

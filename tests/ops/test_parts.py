@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reflow.graph import scopes
+from reflow.graph.calls import Calls
 from reflow.ops import parts
 from reflow.runtime import backend
 
@@ -30,7 +31,7 @@ def test_a_loop_becomes_one_part(in_program: bool) -> None:
     """Were it not, this version of XLA has lost what `parts` relies on, and programs are slower."""
 
     def program(x: Any) -> Any:
-        with scopes.foreign.pushed([] if in_program else None):
+        with scopes.foreign.pushed(Calls() if in_program else None):
             return parts.as_one(backend.jnp(), distinct, x) + x
 
     compiled = backend.jax().jit(program).lower(NUMBERS).compile()
@@ -41,5 +42,5 @@ def test_a_loop_becomes_one_part(in_program: bool) -> None:
 
 
 def test_numpy_calls_the_function() -> None:
-    with scopes.foreign.pushed([]):
+    with scopes.foreign.pushed(Calls()):
         assert parts.as_one(np, lambda x: x.tolist(), NUMBERS) == NUMBERS.tolist()

@@ -125,7 +125,7 @@ class _Function:
         plan = self._plan
         env = self._start(params, inputs)
         with scopes.checks.pushed([], what="check"), np.errstate(all="ignore"):
-            trace(plan.steps, env, [], Memo(), Order(()))
+            trace(plan.steps, env, [], Memo(), Order((), {}))
         values = self._structure.rebuild([env[i] for i in plan.fetched])
         if not self._updates:
             return values

@@ -161,6 +161,7 @@ class Rule:
     updates: tuple[int, ...] = ()
     state: Callable[[dict[str, Any]], Any] | None = None
     slot: Callable[[dict[str, Any]], Any] | None = None
+    beside: tuple[str, int, int] | None = None  # what a call of a library does too: see runtime/ordering.py
     _attrs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property

@@ -78,7 +78,7 @@ stores: Stack[Any] = Stack()  # the state of the session that runs a host segmen
 sessions: Stack[Any] = Stack()
 checks: Stack[Any] = Stack()  # collectors of the checks made while an XLA segment is traced
 commits: Stack[Any] = Stack()  # there too: whether what the step being traced writes is to count
-foreign: Stack[Any] = Stack()  # there too: the calls of libraries that the program makes; None: it may not
+foreign: Stack[Any] = Stack()  # there too: the Calls of libraries by the program; None: it may make none
 arg_scopes: Stack[dict[str, dict[str, Any]]] = Stack()  # the settings of tf.contrib.framework.arg_scope
 process = Process()
 

@@ -245,6 +245,7 @@ def conv2d_backprop_filter(
     kernel=with_settings(input_kernel("Conv2DBackpropInput")),
     gradient=_conv2d_input_gradient,
     static=(0,),
+    beside=("Conv2DBackpropFilter", 2, 0),
 )
 def conv2d_backprop_input(
     input_sizes: Any,

@@ -15,6 +15,7 @@ import math
 import operator
 import os
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ import numpy as np
 from reflow.base.onednn import Convolution, Kind, Library, OneDnnError, Runner, find
 from reflow.base.xla_calls import Call, Handler
 from reflow.graph import scopes
+from reflow.graph.calls import Calls
 from reflow.ops.windows import as_format, channels_last, is_cpu
 
 if TYPE_CHECKING:
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
 TARGET = "reflow_convolution"
 # Multiplications and additions: for fewer, a call through Python, or another thread, is not worth it.
 SMALL, SMALL_PART = 1 << 20, 1 << 22
+FEW = 8  # parts
 KEPT = 512  # convolutions that stay prepared
+SEPARATOR = ";"  # of the convolutions of one call
+OPERANDS = ((0, 1), (2, 1))  # the arguments of the first and of the second of them
 SHALLOW = 4  # channels; the library's gradients for inputs of so few are slower than XLA's
 
 
@@ -43,11 +48,34 @@ def takes(jnp: Any, kind: Kind, geometry: Geometry, dtype: Any) -> bool:
 
 
 def convolution(jnp: Any, kind: Kind, geometry: Geometry, one: Any, other: Any) -> Any:
-    """A convolution or a gradient of one by oneDNN, which `takes` it."""
+    """A convolution or a gradient of one by oneDNN, which `takes` it.
+
+    The call that computes the gradient for the input computes that for the filters too, if the program wants
+    it: it comes when both threads are awake and the gradient of the output is at hand.
+    """
+    calls: Calls = scopes.foreign.top  # type: ignore[assignment]
+    made = calls.taken(one, other, geometry) if kind == "to_filter" else None
+    if made is not None:
+        return made
     layout = geometry.data_format
     arrays = [channels_last(jnp, a, layout) if is_image else a for a, is_image in _images(kind, one, other)]
-    result = _called(_described(kind, geometry), arrays)
+    whats, x = [_described(kind, geometry)], calls.beside
+    if kind == "to_input" and _goes_with(jnp, geometry, x):
+        whats.append(_described("to_filter", geometry))
+        arrays.append(channels_last(jnp, x, layout))
+    result, *beside = _called(whats, arrays)
+    calls.made += [(x, other, geometry, filters) for filters in beside]
     return result if kind == "to_filter" else as_format(jnp, result, layout)
+
+
+def _goes_with(jnp: Any, geometry: Geometry, x: Any) -> bool:
+    """Whether the gradient for filters, of the input `x`, is to be computed with that for the input."""
+    if x is None or channels_last(jnp, x, geometry.data_format).shape != geometry.inputs:
+        return False
+    if not takes(jnp, "to_filter", geometry, x.dtype):
+        return False
+    both = [_parts(_described(kind, geometry), _threads()) for kind in ("to_input", "to_filter")]
+    return len(both[0]) == len(both[1])
 
 
 def _is_worth_it(what: Convolution) -> bool:
@@ -81,24 +109,29 @@ def _images(kind: Kind, one: Any, other: Any) -> list[tuple[Any, bool]]:
 
 
 def _shape(what: Convolution) -> tuple[int, ...]:
-    return {"forward": what.outputs, "to_input": what.inputs, "to_filter": what.filters}[what.kind]
+    """Of what a call returns; of the gradient for filters, all parts, for the program to add up."""
+    if what.kind == "to_filter":
+        return (len(_parts(what, _threads())), *what.filters)
+    return what.outputs if what.kind == "forward" else what.inputs
 
 
-def _called(what: Convolution, arrays: list[Any]) -> Any:
+def _called(whats: Sequence[Convolution], arrays: list[Any]) -> list[Any]:
+    """The results of one call for one convolution, or of one that makes both gradients of one."""
     import jax
 
-    calls = scopes.foreign.top
-    assert calls is not None, "`takes` has said no"
-    shape = _shape(what)
-    if what.kind == "to_filter":  # one for each part, which the program adds up
-        shape = (len(_parts(what, _threads())), *shape)
-    result = jax.ShapeDtypeStruct(shape, np.float32)  # type: ignore[no-untyped-call]
+    calls: Calls = scopes.foreign.top  # type: ignore[assignment]
+    results = [jax.ShapeDtypeStruct(_shape(w), np.float32) for w in whats]  # type: ignore[no-untyped-call]
     # A call also takes the result of the one before, at which it does not look: so they run one by one, each
     # on all threads, in the order of the graph. XLA would start some together, and leave the gradients of
     # filters, for which nothing waits, to the end, when what they are made of is in no cache any more.
-    made = jax.ffi.ffi_call(TARGET, result)(*arrays, *calls[-1:], what=what.text)
-    calls.append(made)
-    return functools.reduce(operator.add, made) if what.kind == "to_filter" else made
+    made = jax.ffi.ffi_call(TARGET, results)(*arrays, *calls.last, what=SEPARATOR.join(w.text for w in whats))
+    calls.last = list(made[:1])
+    return [_total(m) if w.kind == "to_filter" else m for w, m in zip(whats, made, strict=True)]
+
+
+def _total(parts: Any) -> Any:
+    """The sum; of few, as what XLA computes together with what comes next."""
+    return functools.reduce(operator.add, parts) if len(parts) <= FEW else parts.sum(axis=0)
 
 
 @functools.cache
@@ -130,8 +163,8 @@ def _ready() -> Library | None:
     x = np.arange(36, dtype=np.float32).reshape(2, 3, 3, 2)
     w = np.array([[[[1, 2], [3, 4]]]], np.float32)
     # The question comes up while another program is traced.
-    with scopes.foreign.pushed([]), jax.ensure_compile_time_eval():
-        found = jax.jit(lambda *arrays: _called(what, list(arrays)))(x, w)
+    with scopes.foreign.pushed(Calls()), jax.ensure_compile_time_eval():
+        found = jax.jit(lambda *arrays: _called([what], list(arrays))[0])(x, w)
     if not np.array_equal(found, x @ w[0, 0]):
         _warn("it computes wrong numbers")
         return None
@@ -155,6 +188,14 @@ class Part:
     outputs: int
     threads: int
 
+    def places(self, number: int, one: int, other: int, result: int) -> tuple[int, int, int]:
+        """Where the arguments and the result of this part, the so manieth, are in those of the whole."""
+        if self.what.kind == "forward":
+            return one + self.inputs, other, result + self.outputs
+        if self.what.kind == "to_input":
+            return one, other + self.outputs, result + self.inputs
+        return one + self.inputs, other + self.outputs, result + number * 4 * math.prod(self.what.filters)
+
 
 def _parts(what: Convolution, threads: int) -> list[Part]:
     """A convolution, divided for so many threads along the batch."""
@@ -175,10 +216,10 @@ def _parts(what: Convolution, threads: int) -> list[Part]:
 
 
 class Work:
-    """What is to be done for one convolution, and who does it."""
+    """What is to be done in one call, and who does it: for each part, what of each convolution."""
 
-    def __init__(self, what: Convolution, threads: int) -> None:
-        self.what, self.parts = what, _parts(what, threads)
+    def __init__(self, whats: Sequence[Convolution], threads: int) -> None:
+        self.parts = list(zip(*[_parts(what, threads) for what in whats], strict=True))
         self.free: list[Team] = []  # those that no call uses now
 
     def team(self) -> Team:
@@ -190,28 +231,30 @@ class Work:
 
 
 class Team:
-    """A runner for each part."""
+    """A runner for each part of each convolution."""
 
     def __init__(self, work: Work) -> None:
         library = find()
         assert library is not None, "a program calls oneDNN, which is not there"
-        self._what, self._parts = work.what, work.parts
-        self._runners = [Runner(library, p.what, p.threads) for p in work.parts]
-        self._actions = [runner.run for runner in self._runners]
-        self._size = 4 * math.prod(work.what.filters)
+        made = [[Runner(library, p.what, p.threads) for p in part] for part in work.parts]
+        self._actions = [functools.partial(_run, runners) for runners in made]
+        self._placed = [
+            (runner, part, n, number)
+            for n, (runners, parts) in enumerate(zip(made, work.parts, strict=True))
+            for number, (runner, part) in enumerate(zip(runners, parts, strict=True))
+        ]
 
     def run(self, call: Call) -> None:
-        (one, other, *_), (result,) = call.arguments, call.results
-        kind = self._what.kind
-        for n, (p, runner) in enumerate(zip(self._parts, self._runners, strict=True)):
-            if kind == "forward":
-                places = (one + p.inputs, other, result + p.outputs)
-            elif kind == "to_input":
-                places = (one, other + p.outputs, result + p.inputs)
-            else:
-                places = (one + p.inputs, other + p.outputs, result + n * self._size)
-            runner.place(*places)
+        arguments, results = call.arguments, call.results
+        for runner, part, n, number in self._placed:
+            first, second = OPERANDS[number]
+            runner.place(*part.places(n, arguments[first], arguments[second], results[number]))
         call.each(self._actions)
+
+
+def _run(runners: list[Runner]) -> None:
+    for runner in runners:
+        runner.run()
 
 
 def _threads() -> int:
@@ -220,7 +263,7 @@ def _threads() -> int:
 
 @functools.lru_cache(KEPT)
 def _work(text: bytes) -> Work:
-    return Work(Convolution.parse(text.decode()), _threads())
+    return Work([Convolution.parse(one) for one in text.decode().split(SEPARATOR)], _threads())
 
 
 def _handle(call: Call) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 from reflow.base import errors
 from reflow.graph import scopes
 from reflow.graph.branches import DEAD
+from reflow.graph.calls import Calls
 from reflow.graph.checks import Check
 from reflow.runtime import backend
 from reflow.runtime.evaluate import Memo, trace
-from reflow.runtime.ordering import Order, live
+from reflow.runtime.ordering import Order, companions, live
 from reflow.runtime.packing import Layout, pack, unpack
 from reflow.runtime.policy import MAX_PROGRAMS
 from reflow.runtime.segments import Segment
@@ -61,6 +62,7 @@ class Program:
         self.varying = [i for i in self.arguments if i in varying]
         self._seen: set[Any] = set()
         self._live = live(segment.steps, self.results)
+        self._beside = companions(segment.steps, self._live)
         convolves = any("Conv" in s.node.type for s in segment.steps)
         donated = tuple(range(len(self.donated)))
         self.call: Callable[..., Any] = backend.jitted(self._trace, donated, convolves)
@@ -98,8 +100,8 @@ class Program:
 
     def _pass(self, env: list[Any], checks: list[Check], memo: Memo, good: Any = True) -> None:
         collected = scopes.checks.pushed(checks, what="check")
-        with collected, scopes.foreign.pushed([]), np.errstate(all="ignore"):
-            trace(self.segment.steps, env, checks, memo, Order(self._live), good)
+        with collected, scopes.foreign.pushed(Calls()), np.errstate(all="ignore"):
+            trace(self.segment.steps, env, checks, memo, Order(self._live, self._beside), good)
 
     def takes(self, env: list[Any]) -> bool:
         """Whether the program is there, or may be compiled, for the shapes of what host segments have

@@ -195,7 +195,7 @@ def trace(
     one does not. So a segment with checks is gone through twice: the second pass takes from `memo` what it
     can, and its writes count where `good`.
     """
-    jnp = backend.jnp()
+    jnp, calls = backend.jnp(), scopes.foreign.top
     for number, step in enumerate(steps):
         alive = traced(step.guard, env, jnp) if step.guard else True
         if alive is False:
@@ -207,6 +207,8 @@ def trace(
         results = None if repeated else memo.recall(number, seen)
         commit = Commit(_both(alive, good, jnp), step.padded)
         if results is None:
+            if calls is not None:
+                calls.beside = env[order.beside[number]] if number in order.beside else None
             results = _made(step, env, checks, alive, commit, order)
             memo.note(number, seen, results)
         order.note(number, seen, results)

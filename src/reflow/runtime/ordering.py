@@ -8,7 +8,7 @@ and that can be made to depend on these results.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,11 +33,36 @@ def live(steps: Sequence[Step], results: Iterable[int]) -> set[int]:
     return found
 
 
-class Order:
-    """What was made from what, in one pass over a segment while it is traced."""
+def companions(steps: Sequence[Step], live: Collection[int]) -> dict[int, int]:
+    """Steps of which a library's call may do another step's work too: the place of that one's own input.
 
-    def __init__(self, live: Collection[int]) -> None:
-        self._live = live
+    Both take a common input, and no other step of either kind takes it: as the two gradients of a convolution
+    take that of its output.
+    """
+    takers: dict[tuple[str, int], list[int]] = {}
+    for number, step in enumerate(steps):
+        for place in step.inputs:
+            takers.setdefault((step.node.type, place), []).append(number)
+    found = {}
+    for number in live:
+        step = steps[number]
+        if step.rule.beside is None:
+            continue
+        other, common, own = step.rule.beside
+        same, others = (takers.get((kind, step.inputs[common]), []) for kind in (step.node.type, other))
+        if same == [number] and len(others) == 1 and number < others[0] and others[0] in live:
+            found[number] = steps[others[0]].inputs[own]
+    return found
+
+
+class Order:
+    """What was made from what, in one pass over a segment while it is traced.
+
+    `beside` are the segment's `companions`.
+    """
+
+    def __init__(self, live: Collection[int], beside: Mapping[int, int]) -> None:
+        self._live, self.beside = live, beside
         self._made: dict[int, int] = {}  # the steps that a value depends on, as bits
         self._used: dict[int, list[tuple[int, Sequence[Any]]]] = {}  # the steps that took it; what they made
         self._alive: list[Any] = []  # the values, so that no other gets the number of one
