@@ -109,9 +109,9 @@ def _backward(
     wide, dy = _wide(x), _wide(grad)
     unit = _normalized(xp, wide, mean, variance, epsilon, shape)
     d_offset = dy.sum(axis=axes)
-    unscaled = 1 / xp.sqrt(variance + variance.dtype.type(epsilon))
-    d_scale = (dy * (wide - parts.apart(xp, mean).reshape(shape))).sum(axis=axes) * unscaled
-    factor = scale * unscaled
+    again = _normalized(xp, wide, parts.apart(xp, mean), parts.apart(xp, variance), epsilon, shape)
+    d_scale = (dy * again).sum(axis=axes)
+    factor = scale / xp.sqrt(variance + variance.dtype.type(epsilon))
     if is_training:
         count = variance.dtype.type(max(1, math.prod(x.shape[i] for i in axes)))
         dy = dy - (d_offset / count).reshape(shape) - unit * (d_scale / count).reshape(shape)

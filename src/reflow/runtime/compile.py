@@ -80,8 +80,10 @@ class Program:
         for i in self.results:
             if env[i] is DEAD:  # nobody looks at it, but a program returns arrays
                 env[i] = np.zeros((), np.bool_)
-        results = [env[i] for i in self.results]
-        groups, layout = pack(results, self._hostward, backend.jnp())
+        results = [*(env[i] for i in self.results), backend.jnp().asarray(good)]
+        last = len(self.results) if checks else None
+        groups, layout = pack(results, self._hostward, backend.jnp(), last)
+        *results, good = results
         if not checks and not groups:
             return tuple(results)
         with self._lock:
@@ -137,11 +139,13 @@ class Program:
         """The results of a call that returned more than these, and what its checks found."""
         *results, rest = returned
         ((number, (good, groups)),) = rest.items()
+        results.append(good)
+        unpack(results, groups, self.layouts[number])
+        good = results.pop()  # None: it has no checks
         failure = None
         if good is not None and not np.asarray(good):
             count = len(self.donated)
             failure = self._explained([*results[:count], *arguments[count:]])
-        unpack(results, groups, self.layouts[number])
         return results, failure
 
     def _explained(self, arguments: list[Any]) -> errors.OpError:

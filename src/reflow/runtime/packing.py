@@ -17,17 +17,24 @@ KINDS = "fiub"  # numbers; complex ones and bfloat16 go alone
 Layout = list[tuple[int, int, int, int, tuple[int, ...]]]  # result, group, start, end, shape
 
 
-def pack(results: list[Any], wanted: Collection[int], jnp: Any) -> tuple[list[Any], Layout]:
+def pack(
+    results: list[Any], wanted: Collection[int], jnp: Any, flag: int | None = None
+) -> tuple[list[Any], Layout]:
     """Join those results of which there are several small ones of a type.
 
-    `wanted` has the numbers of the results that only the host looks at. What is joined becomes None in
-    `results`, which costs nothing to return; gives the joined arrays, and where each result is in them.
+    `wanted` has the numbers of the results that only the host looks at, `flag` that of one that is true or
+    false, which goes as a number with others of any type. What is joined becomes None in `results`, which
+    costs nothing to return; gives the joined arrays, and where each result is in them.
     """
     by_type: dict[Any, list[int]] = {}
     for n in wanted:
         dtype = getattr(results[n], "dtype", None)
         if dtype is not None and dtype.kind in KINDS and np.size(results[n]) <= LIMIT:
             by_type.setdefault(dtype, []).append(n)
+    if flag is not None and by_type:
+        dtype, numbers = next(iter(by_type.items()))
+        results[flag] = results[flag].astype(dtype)
+        numbers.append(flag)
     groups: list[Any] = []
     layout: Layout = []
     for numbers in by_type.values():
