@@ -110,6 +110,17 @@ def test_one_gradient_alone(everything: list[str], number: int, kind: str) -> No
     assert everything == [kind]
 
 
+def test_a_program_keeps_its_parts(everything: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever has become of the processors since it was made: it has room for what each part makes."""
+    fetches, feed = graph(CASES[0])
+    with tf.Session(tier="compile") as session:
+        expected = session.run(fetches, feed)
+        monkeypatch.setattr(os, "cpu_count", lambda: 5)
+        library_convolution._work.cache_clear()
+        for a, b in zip(session.run(fetches, feed), expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_gradients_of_two_convolutions_that_are_added(everything: list[str]) -> None:
     """Both get the same gradient of their outputs, one for its input and one for its filters."""
     rng = np.random.RandomState(0)

@@ -74,8 +74,7 @@ def _goes_with(jnp: Any, geometry: Geometry, x: Any) -> bool:
         return False
     if not takes(jnp, "to_filter", geometry, x.dtype):
         return False
-    both = [_parts(_described(kind, geometry), _threads()) for kind in ("to_input", "to_filter")]
-    return len(both[0]) == len(both[1])
+    return _count(_described("to_input", geometry)) == _count(_described("to_filter", geometry))
 
 
 def _is_worth_it(what: Convolution) -> bool:
@@ -108,11 +107,16 @@ def _images(kind: Kind, one: Any, other: Any) -> list[tuple[Any, bool]]:
     return [(one, kind != "to_input"), (other, kind != "forward")]
 
 
-def _shape(what: Convolution) -> tuple[int, ...]:
+def _shape(what: Convolution, count: int) -> tuple[int, ...]:
     """Of what a call returns; of the gradient for filters, all parts, for the program to add up."""
     if what.kind == "to_filter":
-        return (len(_parts(what, _threads())), *what.filters)
+        return (count, *what.filters)
     return what.outputs if what.kind == "forward" else what.inputs
+
+
+def _text(whats: Sequence[Convolution], count: int) -> str:
+    """What a call is told: in how many parts to compute which convolutions."""
+    return SEPARATOR.join([str(count), *(what.text for what in whats)])
 
 
 def _called(whats: Sequence[Convolution], arrays: list[Any]) -> list[Any]:
@@ -120,11 +124,13 @@ def _called(whats: Sequence[Convolution], arrays: list[Any]) -> list[Any]:
     import jax
 
     calls: Calls = scopes.foreign.top  # type: ignore[assignment]
-    results = [jax.ShapeDtypeStruct(_shape(w), np.float32) for w in whats]  # type: ignore[no-untyped-call]
+    count = _count(whats[0])
+    shapes = [_shape(what, count) for what in whats]
+    results = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]  # type: ignore[no-untyped-call]
     # A call also takes the result of the one before, at which it does not look: so they run one by one, each
     # on all threads, in the order of the graph. XLA would start some together, and leave the gradients of
     # filters, for which nothing waits, to the end, when what they are made of is in no cache any more.
-    made = jax.ffi.ffi_call(TARGET, results)(*arrays, *calls.last, what=SEPARATOR.join(w.text for w in whats))
+    made = jax.ffi.ffi_call(TARGET, results)(*arrays, *calls.last, what=_text(whats, count))
     calls.last = list(made[:1])
     return [_total(m) if w.kind == "to_filter" else m for w, m in zip(whats, made, strict=True)]
 
@@ -139,7 +145,7 @@ def _accepts(what: Convolution) -> bool:
     if _ready() is None:
         return False
     try:
-        work = _work(what.text.encode())
+        work = _work(_text([what], _count(what)).encode())
         work.free.append(work.team())
     except OneDnnError:
         return False
@@ -197,13 +203,22 @@ class Part:
         return one + self.inputs, other + self.outputs, result + number * 4 * math.prod(self.what.filters)
 
 
-def _parts(what: Convolution, threads: int) -> list[Part]:
-    """A convolution, divided for so many threads along the batch."""
-    batch, images = what.inputs[0], math.prod(what.inputs) + math.prod(what.outputs)
-    count = min(threads, batch, what.operations // SMALL_PART)
+def _threads() -> int:
+    return os.cpu_count() or 1
+
+
+def _count(what: Convolution) -> int:
+    """Into how many parts a convolution is divided along the batch, one for each thread at most."""
+    count = min(_threads(), what.inputs[0], what.operations // SMALL_PART)
     if what.kind == "to_filter":  # each part makes all filters: not where these are larger than the images
+        images = math.prod(what.inputs) + math.prod(what.outputs)
         count = min(count, images // math.prod(what.filters))
-    count = max(1, count)
+    return max(1, count)
+
+
+def _parts(what: Convolution, count: int) -> list[Part]:
+    """So many parts of a convolution."""
+    batch, threads = what.inputs[0], max(1, _threads() // count)
     bounds = [batch * i // count for i in range(count + 1)]
     steps = [4 * math.prod(sizes[1:]) for sizes in (what.inputs, what.outputs)]
     parts = []
@@ -211,15 +226,15 @@ def _parts(what: Convolution, threads: int) -> list[Part]:
         inputs, outputs = (stop - start, *what.inputs[1:]), (stop - start, *what.outputs[1:])
         part = dataclasses.replace(what, inputs=inputs, outputs=outputs)
         places = (start * steps[0], start * steps[1])
-        parts.append(Part(part, *places, threads=max(1, threads // count)))
+        parts.append(Part(part, *places, threads))
     return parts
 
 
 class Work:
     """What is to be done in one call, and who does it: for each part, what of each convolution."""
 
-    def __init__(self, whats: Sequence[Convolution], threads: int) -> None:
-        self.parts = list(zip(*[_parts(what, threads) for what in whats], strict=True))
+    def __init__(self, whats: Sequence[Convolution], count: int) -> None:
+        self.parts = list(zip(*[_parts(what, count) for what in whats], strict=True))
         self.free: list[Team] = []  # those that no call uses now
 
     def team(self) -> Team:
@@ -257,13 +272,10 @@ def _run(runners: list[Runner]) -> None:
         runner.run()
 
 
-def _threads() -> int:
-    return os.cpu_count() or 1
-
-
 @functools.lru_cache(KEPT)
 def _work(text: bytes) -> Work:
-    return Work([Convolution.parse(one) for one in text.decode().split(SEPARATOR)], _threads())
+    count, *whats = text.decode().split(SEPARATOR)
+    return Work([Convolution.parse(what) for what in whats], int(count))
 
 
 def _handle(call: Call) -> None:
