@@ -16,6 +16,7 @@ import pytest
 import reflow as tf
 from reflow.base import onednn
 from reflow.ops import library_convolution
+from reflow.runtime import compile
 
 pytestmark = pytest.mark.skipif(onednn.find() is None, reason="oneDNN is not installed")
 
@@ -119,6 +120,46 @@ def test_a_program_keeps_its_parts(everything: list[str], monkeypatch: pytest.Mo
         library_convolution._work.cache_clear()
         for a, b in zip(session.run(fetches, feed), expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=4e-6 * np.abs(b).max())
+
+
+def test_a_convolution_of_changed_weights_is_computed_once(
+    everything: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the step may fail, it is traced with the weights changed, and again with them changed or not."""
+    texts: list[str] = []
+    jitted = compile.backend.jitted
+
+    def noted(function: Any, *options: Any) -> Any:
+        program = jitted(function, *options)
+
+        def call(*arrays: Any) -> Any:
+            texts.append(program.lower(*arrays).compile().as_text())
+            return program(*arrays)
+
+        return call
+
+    monkeypatch.setattr(compile.backend, "jitted", noted)
+    x, place = tf.placeholder(tf.float32, [2, 6, 6, 3]), tf.placeholder(tf.int32, [])
+    v, w = (tf.get_variable(name, [3, 3, 3, 4]) for name in "vw")
+
+    def filtered(image: Any, filters: Any) -> Any:
+        return tf.nn.conv2d(image, filters, [1, 1, 1, 1], "SAME")
+
+    before = filtered(x, w)
+    with tf.control_dependencies([before]):
+        change = tf.assign_add(w, tf.ones_like(w) * tf.gather([1.0, 2.0], place))
+    with tf.control_dependencies([change]):
+        after = filtered(x, w.read_value())
+    other = filtered(x, v) + filtered(2.0 * x, v)
+    feed = {x: np.random.RandomState(0).normal(size=(2, 6, 6, 3)).astype(np.float32)}
+    with tf.Session(tier="compile") as session:
+        session.run(tf.global_variables_initializer())
+        first = session.run([before, after, other], {**feed, place: 1})
+        assert texts[-1].count('custom_call_target="reflow_convolution"') == 4
+        assert np.array_equal(session.run(before, {**feed, place: 0}), first[1])
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            session.run([before, after, other], {**feed, place: 7})
+        assert np.array_equal(session.run(before, feed), first[1])
 
 
 def test_gradients_of_two_convolutions_that_are_added(everything: list[str]) -> None:

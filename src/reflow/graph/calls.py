@@ -10,10 +10,12 @@ from typing import Any
 class Calls:
     """What kernels that call libraries need to know of each other; in `scopes.foreign` where they may call.
 
-    `last` holds a result of the last call. `beside` is what another step, still to come, wants to be computed
-    with, in the call of the step that is being traced; `made` are such results: from what, how, and what.
+    `last` holds a result of the last call, after which the next is to come if they are `ordered`. `beside` is
+    what another step, still to come, wants to be computed with, in the call of the step that is being traced;
+    `made` are such results: from what, how, and what.
     """
 
+    ordered: bool = True
     last: list[Any] = field(default_factory=list)
     beside: Any = None
     made: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)

@@ -130,7 +130,8 @@ def _called(whats: Sequence[Convolution], arrays: list[Any]) -> list[Any]:
     # A call also takes the result of the one before, at which it does not look: so they run one by one, each
     # on all threads, in the order of the graph. XLA would start some together, and leave the gradients of
     # filters, for which nothing waits, to the end, when what they are made of is in no cache any more.
-    made = jax.ffi.ffi_call(TARGET, results)(*arrays, *calls.last, what=_text(whats, count))
+    before = calls.last if calls.ordered else []
+    made = jax.ffi.ffi_call(TARGET, results)(*arrays, *before, what=_text(whats, count))
     calls.last = list(made[:1])
     return [_total(m) if w.kind == "to_filter" else m for w, m in zip(whats, made, strict=True)]
 

@@ -69,14 +69,7 @@ class Program:
 
     def _trace(self, *arrays: Any) -> Any:
         """The segment as a function of its arguments; runs once, on tracers."""
-        env = self._environment(arrays)
-        checks: list[Check] = []
-        start, memo = env.copy(), Memo()
-        self._pass(env, checks, memo)
-        good = _all_hold(checks)
-        if checks and self.segment.writes:
-            env = start
-            self._pass(env, [], memo, good)
+        env, checks, good = self._computed(arrays) or self._computed(arrays, ordered=False)  # type: ignore[misc]
         for i in self.results:
             if env[i] is DEAD:  # nobody looks at it, but a program returns arrays
                 env[i] = np.zeros((), np.bool_)
@@ -91,6 +84,24 @@ class Program:
             number = len(self.layouts) - 1
         return (*results, {number: (good if checks else None, groups)})
 
+    def _computed(self, arrays: Any, ordered: bool = True) -> tuple[list[Any], list[Check], Any] | None:
+        """All values after the last step, the checks, and whether they hold.
+
+        None if calls of libraries were to be ordered and the second pass makes some anew: those of the first
+        would hold on to others that nobody needs any more.
+        """
+        env = self._environment(arrays)
+        checks: list[Check] = []
+        start, memo = env.copy(), Memo()
+        self._pass(env, checks, memo, Calls(ordered))
+        good = _all_hold(checks)
+        if checks and self.segment.writes:
+            env, again = start, Calls(ordered)
+            self._pass(env, [], memo, again, good)
+            if ordered and again.last:
+                return None
+        return env, checks, good
+
     def _environment(self, arrays: Any) -> list[Any]:
         """All values before the first step."""
         env: list[Any] = [None] * self._size
@@ -100,9 +111,9 @@ class Program:
             env[place] = array.astype(np.float32) if place in self._singles else array
         return env
 
-    def _pass(self, env: list[Any], checks: list[Check], memo: Memo, good: Any = True) -> None:
+    def _pass(self, env: list[Any], checks: list[Check], memo: Memo, calls: Calls, good: Any = True) -> None:
         collected = scopes.checks.pushed(checks, what="check")
-        with collected, scopes.foreign.pushed(Calls()), np.errstate(all="ignore"):
+        with collected, scopes.foreign.pushed(calls), np.errstate(all="ignore"):
             trace(self.segment.steps, env, checks, memo, Order(self._live, self._beside), good)
 
     def takes(self, env: list[Any]) -> bool:
@@ -162,7 +173,7 @@ class Program:
 
         def find(*arrays: Any) -> Any:
             checks: list[Check] = []
-            self._pass(self._environment(arrays), checks, Memo())
+            self._pass(self._environment(arrays), checks, Memo(), Calls())
             with self._lock:
                 self.checks.append(checks)
                 return {len(self.checks) - 1: _findings(checks)}
