@@ -150,7 +150,8 @@ def test_a_convolution_of_changed_weights_is_computed_once(
         change = tf.assign_add(w, tf.ones_like(w) * tf.gather([1.0, 2.0], place))
     with tf.control_dependencies([change]):
         after = filtered(x, w.read_value())
-    other = filtered(x, v) + filtered(2.0 * x, v)
+    with tf.control_dependencies([after]):
+        other = filtered(x, v) + filtered(2.0 * x, v)
     feed = {x: np.random.RandomState(0).normal(size=(2, 6, 6, 3)).astype(np.float32)}
     with tf.Session(tier="compile") as session:
         session.run(tf.global_variables_initializer())
