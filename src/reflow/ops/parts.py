@@ -31,8 +31,9 @@ def fits(xp: Any) -> bool:
 def as_one(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
     """`function` of arrays; as one part, where that `fits`.
 
-    Nothing in it is divided among threads, so it is for small arrays. XLA cannot put a scatter, a sort, a
-    convolution or another library's call into a part: where `function` has one, compiling fails.
+    It is for small arrays: XLA divides what reads and writes more than about 50 kB among threads, and can put
+    nothing that is divided into a part, nor a scatter, a sort, a convolution or another library's call. Where
+    `function` has one of these, compiling fails.
 
     >>> as_one(np, lambda x: x + 1, np.arange(3)).tolist()
     [1, 2, 3]

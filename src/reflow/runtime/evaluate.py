@@ -265,9 +265,10 @@ def _is_large(step: Step) -> bool:
 
 def _traced(step: Step, env: list[Any], alive: Any, order: Order) -> Any:
     arguments = [env[i] for i in step.inputs]
-    pending = [value for i in step.writes for value in order.pending(env[i], arguments)]
+    olds = [env[i] for i in step.writes]
+    pending = [value for old in olds for value in order.pending(old, arguments)]
     if pending:
-        arguments = after(arguments, pending)
+        arguments = after(arguments, olds, pending)
     able = step.rule.host_only or (step.rule.kernel is not None and not _is_large(step))
     whole = able and all(isinstance(a, CONCRETE) for a in arguments)
     if not whole:

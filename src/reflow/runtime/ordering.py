@@ -2,8 +2,8 @@
 
 A program updates a variable in the memory that it has. XLA makes a copy of the old contents where it does
 not see that the update comes after whatever looks at them, as the input gradients of a layer look at its
-weights: a step with a layer of 3136 x 1024 took 2 ms more for it. An optimizer's update uses a learning rate,
-and that can be made to depend on these results.
+weights: a step with a layer of 3136 x 1024 took 2 ms more for it. So something that the update uses, a
+learning rate or the gradient, is made to depend on these results.
 """
 
 from __future__ import annotations
@@ -39,19 +39,24 @@ def companions(steps: Sequence[Step], live: Collection[int]) -> dict[int, int]:
     Both take a common input, and no other step of either kind takes it: as the two gradients of a convolution
     take that of its output.
     """
+    able = [number for number in live if steps[number].rule.beside is not None]
+    if not able:
+        return {}
     takers: dict[tuple[str, int], list[int]] = {}
     for number, step in enumerate(steps):
         for place in step.inputs:
             takers.setdefault((step.node.type, place), []).append(number)
     found = {}
-    for number in live:
+    for number in able:
         step = steps[number]
-        if step.rule.beside is None:
+        other, common, own = step.rule.beside  # type: ignore[misc]
+        place = step.inputs[common]
+        same, others = (takers.get((kind, place), []) for kind in (step.node.type, other))
+        if same != [number] or len(others) != 1 or others[0] not in live or number > others[0]:
             continue
-        other, common, own = step.rule.beside
-        same, others = (takers.get((kind, step.inputs[common]), []) for kind in (step.node.type, other))
-        if same == [number] and len(others) == 1 and number < others[0] and others[0] in live:
-            found[number] = steps[others[0]].inputs[own]
+        beside = steps[others[0]]
+        if beside.inputs[common] == place:  # and not some other of its inputs
+            found[number] = beside.inputs[own]
     return found
 
 
@@ -98,20 +103,26 @@ def _is_made(result: Any, old: Any) -> bool:
     return result is not old and getattr(result, "size", 0) > 0 and result.dtype.kind in "fiub"
 
 
-def after(arguments: list[Any], pending: list[Any]) -> list[Any]:
-    """The arguments of an update, of which one number, if there is any, depends on the `pending` values."""
-    for n, argument in enumerate(arguments):
-        if np.shape(argument) == () and getattr(argument, "dtype", None) in (np.float32, np.float64):
-            return [*arguments[:n], _after(argument, pending), *arguments[n + 1 :]]
-    return arguments
+def after(arguments: list[Any], olds: list[Any], pending: list[Any]) -> list[Any]:
+    """The arguments of an update of the contents `olds`; the smallest other one waits for the `pending`."""
+    able = [
+        (np.size(argument), n)
+        for n, argument in enumerate(arguments)
+        if getattr(argument, "dtype", None) in (np.float32, np.float64)
+        and not any(argument is old for old in olds)
+    ]
+    if not able:
+        return arguments
+    _, n = min(able)
+    return [*arguments[:n], _after(arguments[n], pending), *arguments[n + 1 :]]
 
 
-def _after(number: Any, pending: list[Any]) -> Any:
-    """`number` itself. XLA does not know that an integer whose last bit is set is not 0."""
+def _after(argument: Any, pending: list[Any]) -> Any:
+    """`argument` itself. XLA does not know that an integer whose last bit is set is not 0."""
     jnp = backend.jnp()
     bits = [_bits(value[(0,) * value.ndim]) for value in pending]
     never = jnp.stack([(b | 1) == 0 for b in bits]).any() if len(bits) > 1 else (bits[0] | 1) == 0
-    return jnp.where(never, jnp.zeros((), number.dtype), number)
+    return jnp.where(never, jnp.zeros((), argument.dtype), argument)
 
 
 def _bits(number: Any) -> Any:
