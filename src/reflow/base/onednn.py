@@ -2,9 +2,8 @@
 
 The library (https://github.com/uxlfoundation/oneDNN) is `libdnnl.so.3`, built on OpenMP: `reflow[onednn]`
 brings it. `find` loads it, a `Convolution` says what is to be computed, a `Runner` computes it on addresses
-of memory. Arrays have their channels last, and filters
-are [window..., depth, filters]; the library wants the filters in another order, into which they are brought
-in each run.
+of memory. Arrays have their channels last, and filters are [window..., depth, filters]; the library wants the
+filters in another order, into which they are brought in each run. `Products` are products of matrices.
 
 Numbers here are those of the public headers of version 3 (`dnnl_types.h`, `dnnl_common_types.h`).
 """
@@ -20,7 +19,7 @@ import site
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,7 +33,7 @@ CPU, IN_ORDER, FLOAT, ANY_ORDER = 1, 1, 3, 1
 TRAINING, DIRECT = 64, 1  # the kind of pass, the algorithm
 CHANNELS_LAST = {3: 15, 4: 22, 5: 33}  # rank -> the tag of that order
 FROM, TO = 1, 17  # the arguments of a reordering
-INPUT, OUTPUT, FILTERS = 1, 17, 33  # the arguments of a convolution, and the gradients of these:
+INPUT, OUTPUT, FILTERS = 1, 17, 33  # the arguments of a convolution (of a product too), and the gradients:
 INPUT_GRADIENT, OUTPUT_GRADIENT, FILTER_GRADIENT = 129, 145, 161
 ITS_FILTERS, ITS_FILTER_GRADIENT = 131, 132  # what a primitive is asked for
 
@@ -148,6 +147,7 @@ _MAKERS: dict[str, tuple[tuple[Any, ...], str]] = {
     "memory_create": ((_POINTER,) * 3, "memory_destroy"),
     "primitive_create": ((_POINTER,), "primitive_destroy"),
     "reorder_primitive_desc_create": ((_POINTER,) * 5, "primitive_desc_destroy"),
+    "matmul_primitive_desc_create": ((_POINTER,) * 6, "primitive_desc_destroy"),
     "convolution_forward_primitive_desc_create": (
         (_POINTER, _INT, _INT, *(_POINTER,) * 4, *_WINDOWS, _POINTER),
         "primitive_desc_destroy",
@@ -236,14 +236,60 @@ def check(status: int, name: str) -> None:
         raise OneDnnError(f"oneDNN's dnnl_{name} failed with status {status}")
 
 
-class Runner:
-    """A convolution, prepared for so many threads, with memory for its filters in the library's order."""
+class Prepared:
+    """Calls of the library, prepared for so many threads, to be made one after the other."""
 
-    def __init__(self, library: Library, what: Convolution, threads: int) -> None:
+    def __init__(self, library: Library, threads: int) -> None:
         self._library, self._threads = library, threads
         self._stream = library.make("stream_create", library.engine, IN_ORDER)
         self._calls: list[tuple[Any, Any, Any, int, Any]] = []  # functions and their arguments
         self._keep: list[_Object] = []
+
+    def _strided(self, sizes: Sequence[int], strides: Sequence[int]) -> _Object:
+        """A description of memory; strides are counted in numbers."""
+        name = "memory_desc_create_with_strides"
+        return self._library.make(name, len(sizes), _Sizes(*sizes), FLOAT, _Sizes(*strides))
+
+    def _memory(self, description: Any, own: bool = False) -> _Object:
+        place = ctypes.c_void_p(-1 if own else None)  # -1: the library allocates it
+        return self._library.make("memory_create", description, self._library.engine, place)
+
+    def _place(self, memory: _Object, address: int) -> None:
+        check(self._library.place(memory.handle, address), "memory_set_data_handle")
+
+    def _reorder(self, one: tuple[Any, _Object], other: tuple[Any, _Object], quick: bool = False) -> None:
+        """Copy between two orders of the same numbers; `quick`: with the GIL, not worth giving it away."""
+        engine = self._library.engine
+        name = "reorder_primitive_desc_create"
+        description = self._library.make(name, one[0], engine, other[0], engine, None)
+        self._add(description, (FROM, one[1]), (TO, other[1]), quick=quick)
+
+    def _add(self, description: _Object, *arguments: tuple[int, _Object], quick: bool = False) -> None:
+        primitive = self._library.make("primitive_create", description)
+        array = (_Argument * len(arguments))(*[_Argument(n, m.handle) for n, m in arguments])
+        execute = self._library.execute_quick if quick else self._library.execute
+        self._calls.append((execute, primitive.handle, self._stream.handle, len(arguments), array))
+        self._keep += [primitive, *(m for _, m in arguments)]
+
+    def run(self) -> None:
+        """Make the calls. With one thread it is the caller's."""
+        library = self._library
+        before = library.threads()  # as `limited`, without its cost in every call
+        library.set_threads(self._threads)
+        try:
+            for execute, primitive, stream, count, arguments in self._calls:
+                status = execute(primitive, stream, count, arguments)
+                if status:
+                    check(status, "primitive_execute")
+        finally:
+            library.set_threads(before)
+
+
+class Runner(Prepared):
+    """A convolution, prepared for so many threads, with memory for its filters in the library's order."""
+
+    def __init__(self, library: Library, what: Convolution, threads: int) -> None:
+        super().__init__(library, threads)
         self._placed: tuple[int, ...] = ()
         with library.limited(threads):
             self._prepare(what)
@@ -285,9 +331,7 @@ class Runner:
         strides: tuple[int, ...] = (1, count, *steps)
         if groups > 1:
             sizes, strides = (groups, *sizes), (count // groups, *strides)
-        name = "memory_desc_create_with_strides"
-        given = self._library.make(name, len(sizes), _Sizes(*sizes), FLOAT, _Sizes(*strides))
-        return given, self._described(sizes, ANY_ORDER)
+        return self._strided(sizes, strides), self._described(sizes, ANY_ORDER)
 
     def _filtering(
         self, primitive: _Object, given: _Object, source: Any, result: Any, *, filters_at: int
@@ -297,7 +341,7 @@ class Runner:
         inside, wanted = outside, self._library.wanted(primitive, ITS_FILTERS)
         if not self._library.same(wanted, given):
             inside = self._memory(wanted, own=True)
-            self._reorder((given, outside), (wanted, inside))
+            self._reorder((given, outside), (wanted, inside), quick=self._has_few_filters)
         (x, x_number), (y, y_number) = source, result
         argument, product = self._memory(x), self._memory(y)
         self._add(primitive, (FILTERS, inside), (x_number, argument), (y_number, product))
@@ -316,25 +360,8 @@ class Runner:
         numbered = [(number, m) for (_, number), m in zip((one, other), arguments, strict=True)]
         self._add(primitive, (FILTER_GRADIENT, inside), *numbered)
         if different:
-            self._reorder((wanted, inside), (given, outside))
+            self._reorder((wanted, inside), (given, outside), quick=self._has_few_filters)
         self._memories = [*arguments, outside]
-
-    def _memory(self, description: Any, own: bool = False) -> _Object:
-        place = ctypes.c_void_p(-1 if own else None)  # -1: the library allocates it
-        return self._library.make("memory_create", description, self._library.engine, place)
-
-    def _reorder(self, one: tuple[Any, _Object], other: tuple[Any, _Object]) -> None:
-        engine = self._library.engine
-        name = "reorder_primitive_desc_create"
-        description = self._library.make(name, one[0], engine, other[0], engine, None)
-        self._add(description, (FROM, one[1]), (TO, other[1]), quick=self._has_few_filters)
-
-    def _add(self, description: _Object, *arguments: tuple[int, _Object], quick: bool = False) -> None:
-        primitive = self._library.make("primitive_create", description)
-        array = (_Argument * len(arguments))(*[_Argument(n, m.handle) for n, m in arguments])
-        execute = self._library.execute_quick if quick else self._library.execute
-        self._calls.append((execute, primitive.handle, self._stream.handle, len(arguments), array))
-        self._keep += [primitive, *(m for _, m in arguments)]
 
     def place(self, *addresses: int) -> None:
         """Say where the two arguments and the result are, for `run`.
@@ -344,18 +371,53 @@ class Runner:
         """
         if addresses != self._placed:  # mostly all is where it was in the last run
             for memory, address in zip(self._memories, addresses, strict=True):
-                check(self._library.place(memory.handle, address), "memory_set_data_handle")
+                self._place(memory, address)
             self._placed = addresses
 
-    def run(self) -> None:
-        """Compute. With one thread it is the caller's."""
-        library = self._library
-        before = library.threads()  # as `limited`, without its cost in every call
-        library.set_threads(self._threads)
-        try:
-            for execute, primitive, stream, count, arguments in self._calls:
-                status = execute(primitive, stream, count, arguments)
-                if status:
-                    check(status, "primitive_execute")
-        finally:
-            library.set_threads(before)
+
+@dataclass(frozen=True)
+class Matrices:
+    """Where matrices are: from which number of which array on, [batch..., rows, columns], and their steps.
+
+    Columns, or rows, must be next to each other: their step is 1.
+    """
+
+    array: str
+    sizes: tuple[int, ...]
+    steps: tuple[int, ...]
+    start: int = 0
+
+
+class Products(Prepared):
+    """Products of matrices, one after the other, in arrays whose addresses come later (`place`)."""
+
+    def __init__(self, library: Library, threads: int) -> None:
+        super().__init__(library, threads)
+        self._movable: list[tuple[_Object, str, int]] = []
+
+    def multiply(self, one: Matrices, other: Matrices, result: Matrices) -> None:
+        """To come: result = one @ other. A batch of size 1 goes with all of the other's."""
+        operands = [(v, self._strided(v.sizes, v.steps)) for v in (one, other, result)]
+        memories = [self._movable_memory(v, description) for v, description in operands]
+        name = "matmul_primitive_desc_create"
+        (_, a), (_, b), (_, c) = operands
+        with self._library.limited(self._threads):
+            description = self._library.make(name, self._library.engine, a, b, None, c, None)
+            self._add(description, *zip((INPUT, FILTERS, OUTPUT), memories, strict=True))
+
+    def copy(self, one: Matrices, result: Matrices) -> None:
+        """To come: the same numbers elsewhere, or in another order."""
+        descriptions = [self._strided(v.sizes, v.steps) for v in (one, result)]
+        ends = [(d, self._movable_memory(v, d)) for v, d in zip((one, result), descriptions, strict=True)]
+        with self._library.limited(self._threads):
+            self._reorder(ends[0], ends[1])
+
+    def _movable_memory(self, where: Matrices, description: _Object) -> _Object:
+        memory = self._memory(description)
+        self._movable.append((memory, where.array, 4 * where.start))
+        return memory
+
+    def place(self, addresses: Mapping[str, int]) -> None:
+        """Say where the arrays are, for `run`."""
+        for memory, array, start in self._movable:
+            self._place(memory, addresses[array] + start)

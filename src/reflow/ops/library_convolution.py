@@ -24,6 +24,7 @@ from reflow.base.onednn import Convolution, Kind, Library, OneDnnError, Runner, 
 from reflow.base.xla_calls import Call, Handler
 from reflow.graph import scopes
 from reflow.graph.calls import Calls
+from reflow.ops import fourier_convolution
 from reflow.ops.windows import as_format, channels_last, is_cpu
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ def convolution(jnp: Any, kind: Kind, geometry: Geometry, one: Any, other: Any) 
     if kind == "to_input" and _goes_with(jnp, geometry, x):
         whats.append(_described("to_filter", geometry))
         arrays.append(channels_last(jnp, x, layout))
+    if kind != "to_filter" and fourier_convolution.suits(whats[0]):
+        images = arrays[0] if kind == "forward" else arrays[1]
+        arrays.append(fourier_convolution.sees_anything(jnp, whats[0], images))
     result, *beside = _called(whats, arrays)
     calls.made += [(x, other, geometry, filters) for filters in beside]
     return result if kind == "to_filter" else as_format(jnp, result, layout)
@@ -235,23 +239,34 @@ class Work:
     """What is to be done in one call, and who does it: for each part, what of each convolution."""
 
     def __init__(self, whats: Sequence[Convolution], count: int) -> None:
+        self._whats, self._count = whats, count
         self.parts = list(zip(*[_parts(what, count) for what in whats], strict=True))
-        self.free: list[Team] = []  # those that no call uses now
+        self.free: list[Team | fourier_convolution.Team] = []  # those that no call uses now
 
-    def team(self) -> Team:
+    def team(self) -> Team | fourier_convolution.Team:
         """A team of its own for a call."""
         try:
             return self.free.pop()
         except IndexError:
-            return Team(self)
+            return self._new()
+
+    def _new(self) -> Team | fourier_convolution.Team:
+        library = find()
+        assert library is not None, "a program calls oneDNN, which is not there"
+
+        def direct() -> Team:
+            return Team(library, self)
+
+        if not fourier_convolution.suits(self._whats[0]):
+            return direct()
+        threads = self.parts[0][0].threads
+        return fourier_convolution.Team(library, self._whats, self._count, threads, direct)
 
 
 class Team:
     """A runner for each part of each convolution."""
 
-    def __init__(self, work: Work) -> None:
-        library = find()
-        assert library is not None, "a program calls oneDNN, which is not there"
+    def __init__(self, library: Library, work: Work) -> None:
         made = [[Runner(library, p.what, p.threads) for p in part] for part in work.parts]
         self._actions = [functools.partial(_run, runners) for runners in made]
         self._placed = [
@@ -261,6 +276,7 @@ class Team:
         ]
 
     def run(self, call: Call) -> None:
+        """Compute a call."""
         arguments, results = call.arguments, call.results
         for runner, part, n, number in self._placed:
             first, second = OPERANDS[number]
