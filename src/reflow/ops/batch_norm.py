@@ -11,7 +11,7 @@ from reflow.base.shape import TensorShape, unknown_shape
 from reflow.graph.checks import require
 from reflow.graph.graph import constant, convert_to_tensor, emit
 from reflow.graph.registry import op, register
-from reflow.ops import blocks, parts
+from reflow.ops import blocks, long_rows, parts
 from reflow.ops import matrix_shapes as mats
 from reflow.ops.convolution_shapes import layout_of
 from reflow.ops.windows import is_channels_first
@@ -25,11 +25,37 @@ RESERVED = TensorShape.of((0,))
 # takes longer.
 
 
-def _axes(x: Any, data_format: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The axes to sum over, and the shape of a vector of channels that broadcasts against `x`."""
-    channel = 1 if is_channels_first(data_format) else x.ndim - 1
-    others = tuple(i for i in range(x.ndim) if i != channel)
-    return others, tuple(-1 if i == channel else 1 for i in range(x.ndim))
+class _Channels:
+    """How the channels of images lie, for vectors that go with them and for sums over all else.
+
+    `of(images)` are the images as they are computed with; `back` undoes it.
+    """
+
+    def __init__(self, xp: Any, shape: tuple[int, ...], data_format: str) -> None:
+        self._xp, self._shape = xp, shape
+        channel = 1 if is_channels_first(data_format) else len(shape) - 1
+        self._others = tuple(i for i in range(len(shape)) if i != channel)
+        self._vector = tuple(-1 if i == channel else 1 for i in range(len(shape)))
+        self._rows = long_rows.of(shape) if channel == len(shape) - 1 and parts.fits(xp) else None
+        self.count = math.prod(shape[i] for i in self._others)  # images' numbers for each channel
+
+    def of(self, images: Any) -> Any:
+        return images if self._rows is None else images.reshape(self._rows)
+
+    def back(self, images: Any) -> Any:
+        return images.reshape(self._shape)
+
+    def spread(self, vector: Any) -> Any:
+        """A vector of channels, to compute with images."""
+        if self._rows is None:
+            return vector.reshape(self._vector)
+        return long_rows.repeated(self._xp, vector, self._rows[1] // self._shape[-1])
+
+    def total(self, images: Any) -> Any:
+        """For each channel the sum."""
+        if self._rows is None:
+            return images.sum(axis=self._others)
+        return images.sum(axis=0).reshape(-1, self._shape[-1]).sum(axis=0)
 
 
 def _wide(x: Any) -> Any:
@@ -49,9 +75,9 @@ def _check_channels(xp: Any, x: Any, data_format: str, *vectors: Any) -> None:
         require(xp, v.shape[0] == channels, message, channels, v.shape[0])
 
 
-def _normalized(xp: Any, x: Any, mean: Any, variance: Any, epsilon: float, shape: tuple[int, ...]) -> Any:
+def _normalized(xp: Any, x: Any, mean: Any, variance: Any, epsilon: float, channels: _Channels) -> Any:
     factor = 1 / xp.sqrt(variance + variance.dtype.type(epsilon))
-    return (x - mean.reshape(shape)) * factor.reshape(shape)
+    return (x - channels.spread(mean)) * channels.spread(factor)
 
 
 def _forward(
@@ -68,25 +94,25 @@ def _forward(
 ) -> tuple[Any, ...]:
     _check(xp, x, scale, offset, mean, variance)
     _check_channels(xp, x, data_format, scale, offset, *(() if is_training else (mean, variance)))
-    axes, shape = _axes(x, data_format)
-    wide = _wide(x)
+    channels = _Channels(xp, x.shape, data_format)
+    wide = channels.of(_wide(x))
     shown = variance
     if is_training:
-        mean, variance = _statistics(xp, wide, axes)
-        count = math.prod(x.shape[i] for i in axes)
-        shown = variance * variance.dtype.type(count / max(1, count - 1))
-    y = _normalized(xp, wide, mean, variance, epsilon, shape) * scale.reshape(shape) + offset.reshape(shape)
+        mean, variance = _statistics(xp, wide, channels, scale.shape)
+        shown = variance * variance.dtype.type(channels.count / max(1, channels.count - 1))
+    unit = _normalized(xp, wide, mean, variance, epsilon, channels)
+    y = channels.back(unit * channels.spread(scale) + channels.spread(offset))
     return y.astype(x.dtype), mean, shown, mean, variance
 
 
-def _statistics(xp: Any, x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+def _statistics(xp: Any, x: Any, channels: _Channels, shape: tuple[int, ...]) -> tuple[Any, Any]:
     if x.size == 0:
-        nothing = xp.full(x.shape[next(i for i in range(x.ndim) if i not in axes)], np.nan, x.dtype)
+        nothing = xp.full(shape, np.nan, x.dtype)
         return nothing, nothing
-    mean = xp.mean(x, axis=axes, keepdims=True)
-    distance = x - parts.apart(xp, mean)
-    variance = xp.mean(distance * distance, axis=axes)
-    return mean.reshape(-1), variance
+    count = x.dtype.type(channels.count)
+    mean = channels.total(x) / count
+    distance = x - parts.apart(xp, channels.spread(parts.apart(xp, mean)))
+    return mean, channels.total(distance * distance) / count
 
 
 def _backward(
@@ -105,17 +131,17 @@ def _backward(
     _check(xp, x, scale, mean, variance)
     require(xp, grad.shape == x.shape, "x and y_backprop differ in shape: {}, {}", x.shape, grad.shape)
     _check_channels(xp, x, data_format, scale, mean, variance)
-    axes, shape = _axes(x, data_format)
-    wide, dy = _wide(x), _wide(grad)
-    unit = _normalized(xp, wide, mean, variance, epsilon, shape)
-    d_offset = dy.sum(axis=axes)
-    again = _normalized(xp, wide, parts.apart(xp, mean), parts.apart(xp, variance), epsilon, shape)
-    d_scale = (dy * again).sum(axis=axes)
+    channels = _Channels(xp, x.shape, data_format)
+    wide, dy = channels.of(_wide(x)), channels.of(_wide(grad))
+    unit = _normalized(xp, wide, mean, variance, epsilon, channels)
+    d_offset = channels.total(dy)
+    again = _normalized(xp, wide, parts.apart(xp, mean), parts.apart(xp, variance), epsilon, channels)
+    d_scale = channels.total(dy * again)
     factor = scale / xp.sqrt(variance + variance.dtype.type(epsilon))
     if is_training:
-        count = variance.dtype.type(max(1, math.prod(x.shape[i] for i in axes)))
-        dy = dy - (d_offset / count).reshape(shape) - unit * (d_scale / count).reshape(shape)
-    dx = dy * factor.reshape(shape)
+        count = variance.dtype.type(max(1, channels.count))
+        dy = dy - channels.spread(d_offset / count) - unit * channels.spread(d_scale / count)
+    dx = channels.back(dy * channels.spread(factor))
     nothing = xp.zeros(0, scale.dtype)
     return dx.astype(x.dtype), d_scale, d_offset, nothing, nothing
 

@@ -24,7 +24,7 @@ from reflow.base.onednn import Convolution, Kind, Library, OneDnnError, Runner, 
 from reflow.base.xla_calls import Call, Handler
 from reflow.graph import scopes
 from reflow.graph.calls import Calls
-from reflow.ops import fourier_convolution
+from reflow.ops import fourier_convolution, long_rows
 from reflow.ops.windows import as_format, channels_last, is_cpu
 
 if TYPE_CHECKING:
@@ -130,13 +130,17 @@ def _called(whats: Sequence[Convolution], arrays: list[Any]) -> list[Any]:
     calls: Calls = scopes.foreign.top  # type: ignore[assignment]
     count = _count(whats[0])
     shapes = [_shape(what, count) for what in whats]
-    results = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]  # type: ignore[no-untyped-call]
+    # Only addresses count in a call: images of few channels come and go in the shape that suits XLA's loops.
+    rows = [long_rows.of(shape) or shape for shape in shapes]
+    results = [jax.ShapeDtypeStruct(shape, np.float32) for shape in rows]  # type: ignore[no-untyped-call]
+    arrays = [long_rows.arranged(jax.numpy, array) for array in arrays]
     # A call also takes the result of the one before, at which it does not look: so they run one by one, each
     # on all threads, in the order of the graph. XLA would start some together, and leave the gradients of
     # filters, for which nothing waits, to the end, when what they are made of is in no cache any more.
     before = calls.last if calls.ordered else []
     made = jax.ffi.ffi_call(TARGET, results)(*arrays, *before, what=_text(whats, count))
     calls.last = list(made[:1])
+    made = [m.reshape(shape) for m, shape in zip(made, shapes, strict=True)]
     return [_total(m) if w.kind == "to_filter" else m for w, m in zip(whats, made, strict=True)]
 
 
