@@ -290,7 +290,6 @@ class Runner(Prepared):
 
     def __init__(self, library: Library, what: Convolution, threads: int) -> None:
         super().__init__(library, threads)
-        self._placed: tuple[int, ...] = ()
         with library.limited(threads):
             self._prepare(what)
 
@@ -369,10 +368,8 @@ class Runner(Prepared):
         The arguments are, in order, for `forward` the input and the filters, for `to_input` the filters and
         the output's gradient, for `to_filter` the input and the output's gradient.
         """
-        if addresses != self._placed:  # mostly all is where it was in the last run
-            for memory, address in zip(self._memories, addresses, strict=True):
-                self._place(memory, address)
-            self._placed = addresses
+        for memory, address in zip(self._memories, addresses, strict=True):
+            self._place(memory, address)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ _SIZE, _POINTER, _INT64, _INT = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int64
 _MAJOR = 0  # the version of the interface that the structures below are of
 _METADATA = 1  # the type of the extension that asks for the version
 _INTERNAL = 13  # the code of an error
+FRAMES = 4096  # lists of buffers, whose places are remembered
 
 
 def _plain(name: str, *fields: tuple[str, Any]) -> Any:
@@ -50,7 +51,7 @@ _TASK = ctypes.CFUNCTYPE(None, _POINTER)
 # What is read in every call is unpacked at once. The lists of arguments, results and attributes are each:
 # size, extension, how many, their types, (names,) addresses.
 _FRAME = struct.Struct("QQ QQ i4x QQqQQ QQqQQ QQqQQQ")
-_BUFFER = struct.Struct("QQ i4x Q")  # size, extension, type, address of the contents
+_CONTENTS = 24  # bytes of a buffer before the address of its contents: its size, extension and type
 _SPAN = struct.Struct("QQ")
 _ADDRESS = struct.Struct("Q")
 
@@ -176,8 +177,14 @@ class Call:
 
 
 def _addresses(count: int, places: int) -> list[int]:
-    buffers = struct.unpack(f"{count}Q", ctypes.string_at(places, count * _ADDRESS.size))
-    return [_read(_BUFFER, buffer)[3] for buffer in buffers]
+    return [field.value for field in _contents(ctypes.string_at(places, count * _ADDRESS.size))]
+
+
+@functools.lru_cache(FRAMES)
+def _contents(buffers: bytes) -> list[ctypes.c_uint64]:
+    """Where each of these buffers says where its contents are."""
+    places = struct.unpack(f"{len(buffers) // _ADDRESS.size}Q", buffers)
+    return [ctypes.c_uint64.from_address(place + _CONTENTS) for place in places]
 
 
 class Handler:

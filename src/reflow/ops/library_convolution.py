@@ -278,14 +278,20 @@ class Team:
             for n, (runners, parts) in enumerate(zip(made, work.parts, strict=True))
             for number, (runner, part) in enumerate(zip(runners, parts, strict=True))
         ]
+        self._at: tuple[list[int], list[int]] = [], []  # where the arguments and the results are
 
     def run(self, call: Call) -> None:
         """Compute a call."""
-        arguments, results = call.arguments, call.results
+        at = call.arguments, call.results
+        if at != self._at:  # mostly all is where it was in the last call
+            self._place(*at)
+            self._at = at
+        call.each(self._actions)
+
+    def _place(self, arguments: list[int], results: list[int]) -> None:
         for runner, part, n, number in self._placed:
             first, second = OPERANDS[number]
             runner.place(*part.places(n, arguments[first], arguments[second], results[number]))
-        call.each(self._actions)
 
 
 def _run(runners: list[Runner]) -> None:
