@@ -113,13 +113,13 @@ def on_arrays(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def jitted(
-    function: Callable[..., Any], donated: tuple[int, ...], convolves: bool = False
+    function: Callable[..., Any], donated: tuple[int, ...], convolves: bool = False, large: bool = False
 ) -> Callable[..., Any]:
     """`function` compiled by XLA, taking over the buffers of the donated arguments."""
-    # XLA's convolutions are large parts, worth a thread: their programs are not run in order. oneDNN's use
-    # all threads; what it leaves to XLA are the smallest.
+    # Large products, and XLA's own convolutions, are worth a thread beside them: their programs are not run
+    # in order. oneDNN's convolutions use all threads; what it leaves to XLA are the smallest.
     wanted = [OWN_CONVOLUTIONS] if convolves else []
-    if not convolves or onednn.find() is not None:
+    if not large and (not convolves or onednn.find() is not None):
         wanted.append(IN_ORDER)
     options = dict(option for option in wanted if knows(*option))
     return jax().jit(function, donate_argnums=donated, compiler_options=options)  # type: ignore[no-any-return]

@@ -40,6 +40,7 @@ class Program:
         varying: set[int],
         singles: set[int],
         hostward: set[int],
+        large: bool,
     ) -> None:
         self.segment = segment
         self.known = {i: known[i] for i in segment.inputs if i in known}
@@ -65,7 +66,7 @@ class Program:
         self._beside = companions(segment.steps, self._live)
         convolves = any("Conv" in s.node.type for s in segment.steps)
         donated = tuple(range(len(self.donated)))
-        self.call: Callable[..., Any] = backend.jitted(self._trace, donated, convolves)
+        self.call: Callable[..., Any] = backend.jitted(self._trace, donated, convolves, large)
 
     def _trace(self, *arrays: Any) -> Any:
         """The segment as a function of its arguments; runs once, on tracers."""

@@ -19,7 +19,7 @@ from reflow.runtime.compile import BAKED_LIMIT, Program
 from reflow.runtime.evaluate import uninitialized
 from reflow.runtime.guards import BranchesDifferError
 from reflow.runtime.plan import Plan
-from reflow.runtime.policy import MAX_PROGRAMS, Estimate
+from reflow.runtime.policy import LARGE_PRODUCTS, MAX_PROGRAMS, Estimate
 from reflow.runtime.segments import STATIC_FEED_LIMIT, Segment, as_key, cut, static_sources
 from reflow.runtime.store import Cell, Store
 
@@ -77,6 +77,10 @@ class Executable:
             arrays[self.plan.feed_places.index(i)].size > STATIC_FEED_LIMIT for i in self.static
         ):
             return False
+        return self._estimate(arrays).worth_compiling(runs)
+
+    def _estimate(self, arrays: list[Any]) -> Estimate:
+        """What the plan costs for feeds of these shapes."""
         shapes = tuple([a.shape for a in arrays])
         estimate = self.estimates.get(shapes)
         if estimate is None:
@@ -84,7 +88,7 @@ class Executable:
             if len(self.estimates) > 4 * MAX_PROGRAMS:
                 self.estimates.clear()
             estimate = self.estimates[shapes] = Estimate(self.plan, max(batch, 1))
-        return estimate.worth_compiling(runs)
+        return estimate
 
     def _compile(self, key: Any, arrays: list[Any]) -> list[Any]:
         if self.device_template is None:
@@ -94,8 +98,9 @@ class Executable:
             baked[i] = np.asarray(arrays[self.plan.feed_places.index(i)])
         varying = {i for s in self.segments if s.host for i in s.outputs}
         singles = {self.plan.feed_places[n] for n in self.singles}
+        large = self._estimate(arrays).products >= LARGE_PRODUCTS
         parts = [
-            s if s.host else Program(s, baked, self.plan.size, varying, singles, self._hostward(s))
+            s if s.host else Program(s, baked, self.plan.size, varying, singles, self._hostward(s), large)
             for s in self.segments
         ]
         conditional = any(step.guard for step in self.plan.steps)

@@ -21,6 +21,7 @@ XLA_SPEEDUP = 4.0  # of the elementwise work, by fusion
 COMPILE = 30_000_000
 COMPILE_NODE = 1_000_000
 LARGE_STATE = 1 << 25  # bytes of variables: a plan that writes so much is compiled at once
+LARGE_PRODUCTS = 2e6  # of a step: its parts need not run in order
 PATIENCE = 0.25  # compile when interpreting has cost this part of it: loops run long
 MAX_PROGRAMS = 16  # shapes of the feeds that a plan is compiled for; further ones are interpreted
 
