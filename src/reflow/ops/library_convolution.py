@@ -64,9 +64,6 @@ def convolution(jnp: Any, kind: Kind, geometry: Geometry, one: Any, other: Any) 
     if kind == "to_input" and _goes_with(jnp, geometry, x):
         whats.append(_described("to_filter", geometry))
         arrays.append(channels_last(jnp, x, layout))
-    if kind != "to_filter" and fourier_convolution.suits(whats[0]):
-        images = arrays[0] if kind == "forward" else arrays[1]
-        arrays.append(fourier_convolution.sees_anything(jnp, whats[0], images))
     result, *beside = _called(whats, arrays)
     calls.made += [(x, other, geometry, filters) for filters in beside]
     return result if kind == "to_filter" else as_format(jnp, result, layout)
@@ -133,6 +130,9 @@ def _called(whats: Sequence[Convolution], arrays: list[Any]) -> list[Any]:
     # Only addresses count in a call: images of few channels come and go in the shape that suits XLA's loops.
     rows = [long_rows.of(shape) or shape for shape in shapes]
     results = [jax.ShapeDtypeStruct(shape, np.float32) for shape in rows]  # type: ignore[no-untyped-call]
+    if fourier_convolution.suits(whats[0]) and whats[0].kind != "to_filter":
+        images = arrays[0] if whats[0].kind == "forward" else arrays[1]
+        arrays = [*arrays, fourier_convolution.sees_anything(jax.numpy, whats[0], images)]
     arrays = [long_rows.arranged(jax.numpy, array) for array in arrays]
     # A call also takes the result of the one before, at which it does not look: so they run one by one, each
     # on all threads, in the order of the graph. XLA would start some together, and leave the gradients of

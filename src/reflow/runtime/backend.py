@@ -142,6 +142,19 @@ def failure(error: Exception, lost: list[str]) -> errors.OpError:
     return CODES.get(code, errors.InternalError)(None, None, text)
 
 
+def is_lost(value: Any) -> bool:
+    """Whether a variable's content is gone: given to a program, or to come from one that failed."""
+    if not hasattr(value, "is_deleted"):
+        return False
+    if value.is_deleted():
+        return True
+    try:
+        value.block_until_ready()
+    except failures():
+        return True
+    return False
+
+
 def failures() -> tuple[type[Exception], ...]:
     """What JAX raises when XLA fails."""
     return (jax().errors.JaxRuntimeError, ValueError)

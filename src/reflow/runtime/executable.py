@@ -154,6 +154,12 @@ class Runner:
 
     def run(self, arrays: list[Any]) -> list[Any]:
         """Run the plan on fed arrays; returns the fetched values, the caller's own."""
+        try:
+            return self._run(arrays)
+        except backend.failures() as error:  # seen when its results are looked at
+            _raise_failure(error, [cell for _, writes, _ in self.parts for _, cell in writes])
+
+    def _run(self, arrays: list[Any]) -> list[Any]:
         executable = self.executable
         key = executable.key(arrays) if executable.static else tuple([a.shape for a in arrays])
         direct = self.direct.get(key)
@@ -288,7 +294,7 @@ def _raise_failure(error: Exception, written: list[Cell]) -> NoReturn:
     """Raise for a program that could not be run: XLA's error, or else one of Python's while it was traced."""
     if isinstance(error, ValueError) and not XLA_ERROR.match(str(error)):
         raise error
-    lost = [c for c in written if hasattr(c.value, "is_deleted") and c.value.is_deleted()]
+    lost = [c for c in written if backend.is_lost(c.value)]
     for cell in lost:
         cell.value = None
     raise backend.failure(error, [c.name for c in lost]) from error
