@@ -166,12 +166,16 @@ def call(item: pytest.Function, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def joined(
-    jitted: Jitted, function: Callable[..., Any], donated: tuple[int, ...], convolves: bool = False
+    jitted: Jitted,
+    function: Callable[..., Any],
+    donated: tuple[int, ...],
+    convolves: bool = False,
+    large: bool = False,
 ) -> Callable[..., Any]:
     """In the thread of a test a call that waits for the others; elsewhere an ordinary one. A program that
-    convolves has options of the compiler that the others have not.
+    convolves, or is large, has other options of the compiler.
     """
-    if convolves:
-        return jitted(function, donated, convolves)
+    if convolves or large:
+        return jitted(function, donated, convolves, large)
     together = getattr(current, "worker", None) is not None
     return Call(function, donated, jitted) if together else jitted(function, donated)

@@ -19,8 +19,8 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts: list[str] = []
     jitted = compile.backend.jitted
 
-    def noted(function: Any, donated: tuple[int, ...], convolves: bool = False) -> Any:
-        program = jitted(function, donated, convolves)
+    def noted(function: Any, *options: Any) -> Any:
+        program = jitted(function, *options)
 
         def call(*arrays: Any) -> Any:
             texts.append(program.lower(*arrays).compile().as_text())
