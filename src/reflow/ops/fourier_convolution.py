@@ -158,8 +158,9 @@ class Spectrum:
 def suits(what: Convolution) -> bool:
     """Whether this is the faster way for a convolution; the same for its gradients.
 
-    The estimate is within 20 % of what was measured for 14 sizes (2 cores with AVX-512; windows of 3 to 9,
-    images of 7 to 64 rows, 16 to 128 channels, batches of 1 to 64).
+    The estimate is within 20 % of what was measured for large convolutions, and too high for small ones (14
+    sizes on 2 cores with AVX-512: windows of 3 to 9, images of 7 to 64 rows, 16 to 128 channels, batches of 1
+    to 64).
     """
     if os.environ.get("REFLOW_FOURIER") == OFF or len(what.window) != 2:
         return False
@@ -421,9 +422,9 @@ class Direct(Protocol):
 
 
 class Team:
-    """A convolution, or both gradients of one, prepared for so many threads.
+    """A convolution, or both gradients of one, prepared to be computed in so many parts.
 
-    `names` are those of the arguments and results of a call; `direct` makes what takes the place of this.
+    `direct` makes what takes the place of this where the numbers are not finite.
     """
 
     def __init__(
