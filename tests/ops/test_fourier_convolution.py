@@ -181,6 +181,20 @@ def test_what_is_not_finite_stays_where_it_is(teams: list[str], value: float, wh
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", [0, 2])
+def test_small_numbers_beside_large_ones_keep_their_digits(teams: list[str], kind: int) -> None:
+    """As those that stand for what is missing: the frequencies of such an image hold nothing of the rest."""
+    fetches, feed = graph(Case(size=(16, 16), batch=2))
+    images, _ = feed
+    feed[images][1, 2:4, 3] = -1e9
+    found = in_tier("compile", fetches[kind], feed)
+    np.testing.assert_array_equal(found, directly(fetches[kind], feed))
+    assert len(teams) == 1
+    if kind == 0:
+        expected = in_tier("interpret", fetches[0], feed)
+        np.testing.assert_allclose(found[1, 8:], expected[1, 8:], rtol=1e-5, atol=1e-5)
+
+
 def test_several_sessions_at_once(teams: list[str]) -> None:
     """Each call has memory of its own."""
     small, large = graph(CASES[0]), graph(Case(size=(14, 13), window=(5, 5)))

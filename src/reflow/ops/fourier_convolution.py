@@ -10,8 +10,9 @@ nobody asked for.
 
 Rounding is not that of direct sums. Measured against float64, the error's root mean square is 0.8 of theirs
 (the sums are shorter), but it is spread over the image: small numbers beside large ones are less exact. What
-programs rely on is kept. Where a window sees only zeros the result is 0 (`sees_anything`). What is not
-finite, or overflows on the way, is computed again by direct sums.
+programs rely on is kept. Where a window sees only zeros the result is 0. Images that are not finite, or with
+a window of numbers less than a ten-thousandth of others, are left to direct sums (`looked_up`), and so is
+what overflows on the way.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ GAIN = 0.7  # of the time of a direct convolution: for more the difference is no
 # number of a spectrum that is written and read, and a call.
 SLOW_TRANSFORM, SLOW_PRODUCT, MEMORY, CALL = 2.0, 1.2, 80, 5e7
 KEPT = 512  # sizes whose matrices are kept
+SMALLEST = 1e-4  # of an image's largest number: what a window sees is to be larger
 LARGE = 1 << 28  # bytes that a call may need for itself
 FLOAT = np.dtype(np.float32).itemsize
 ALIGNED = 64  # bytes
@@ -170,30 +172,49 @@ def suits(what: Convolution) -> bool:
     return spectrum.operations < GAIN * what.operations and spectrum.scratch <= LARGE
 
 
-def sees_anything(jnp: Any, what: Convolution, images: Any) -> Any:
-    """For each place of the result whether its window sees a number other than 0: [batch, rows, columns].
+def looked_up(jnp: Any, whats: Sequence[Convolution], arrays: Sequence[Any]) -> list[Any]:
+    """What a call takes besides the `arrays` that it multiplies.
 
-    `images`, channels last, are what the convolution filters.
+    Whether all images are even enough: in no window are the numbers so small beside others of the image that
+    these would spoil them. And of images that are to be filtered, for each place of the result whether its
+    window sees a number other than 0: [batch, rows, columns].
     """
-    spectrum = Spectrum.of(what)
-    seen = (images != 0).any(axis=-1)
-    for n, axis in enumerate((spectrum.rows, spectrum.columns), start=1):
+    spectrum, kinds = Spectrum.of(whats[0]), [what.kind for what in whats]
+    given = dict(zip(OPERANDS[kinds[0]], arrays, strict=False))
+    if len(kinds) > 1:
+        given["inputs"] = arrays[2]
+    seen, even = [], []
+    for images, users in USERS.items():
+        if users.isdisjoint(kinds):
+            continue
+        largest = _largest(jnp, spectrum, images, given[images])
+        whole = largest.max(axis=(1, 2), keepdims=True)
+        even.append(((largest == 0) | (largest > SMALLEST * whole)).all())
+        if images == SOURCES.get(kinds[0]):
+            seen.append(largest > 0)
+    return [functools.reduce(jnp.logical_and, even), *seen]
+
+
+def _largest(jnp: Any, s: Spectrum, images: str, numbers: Any) -> Any:
+    """The largest size of a number that each window sees, of the inputs or, the other way, of the outputs."""
+    largest = jnp.abs(numbers).max(axis=-1)
+    for n, axis in enumerate((s.rows, s.columns), start=1):
         sizes, places = (axis.inputs, axis.outputs), axis.places
-        if what.kind == "to_input":
+        if images == "outputs":
             sizes, places = sizes[::-1], -places
-        seen = _shifted(jnp, parts.apart(jnp, seen), n, sizes, places)  # or it would be computed anew
-    return seen
+        largest = _over_windows(jnp, parts.apart(jnp, largest), n, sizes, places)
+    return parts.apart(jnp, largest)  # or it would be computed anew in each use
 
 
-def _shifted(jnp: Any, seen: Any, n: int, sizes: tuple[int, int], places: Any) -> Any:
-    """Along axis n: whether any of those at i - place is."""
+def _over_windows(jnp: Any, numbers: Any, n: int, sizes: tuple[int, int], places: Any) -> Any:
+    """Along axis n: the largest of those at i - place."""
     size, wanted = sizes
     before, after = max(0, *places), max(0, *(wanted - size - places))
-    padding = [(before, after) if axis == n else (0, 0) for axis in range(seen.ndim)]
-    padded = jnp.pad(seen, padding)
+    padding = [(before, after) if axis == n else (0, 0) for axis in range(numbers.ndim)]
+    padded = jnp.pad(numbers, padding)
     starts = [before - place for place in places]
     windows = [padded[(slice(None),) * n + (slice(start, start + wanted),)] for start in starts]
-    return functools.reduce(jnp.logical_or, windows)
+    return functools.reduce(jnp.maximum, windows)
 
 
 # The matrices
@@ -437,6 +458,7 @@ class Team:
     ) -> None:
         self._spectrum = s = Spectrum.of(whats[0])
         self._kinds = [what.kind for what in whats]
+        self._given = 1 + len(whats)  # arguments to be multiplied; then comes what is `looked_up`
         self._make_direct = direct
         self._direct: Direct | None = None
         self._steps = [_Steps(library, s, share, threads) for share in _shares(s, count)]
@@ -463,19 +485,26 @@ class Team:
 
     def run(self, call: Call) -> None:
         """Compute a call."""
+        arguments = call.arguments
+        if not ctypes.c_bool.from_address(arguments[self._given]).value:
+            self._directly(call)
+            return
         scratch = _taken(self._size)
         start = scratch.ctypes.data
-        self._place(start + -start % ALIGNED, call.arguments, call.results)
+        self._place(start + -start % ALIGNED, arguments, call.results)
         call.each(self._first)
         call.each(self._second)
         _scratch().append(scratch)
         for part in self._unused:
             part.fill(0)
         if not all(np.isfinite(numbers).all() for numbers in self._checked):
-            self._direct = self._direct or self._make_direct()
-            self._direct.run(call)
+            self._directly(call)
         elif self._seen is not None and not self._seen.all():
             self._result[~self._seen] = 0
+
+    def _directly(self, call: Call) -> None:
+        self._direct = self._direct or self._make_direct()
+        self._direct.run(call)
 
     def _place(self, scratch: int, arguments: list[int], results: list[int]) -> None:
         placed = (scratch, *arguments, *results)
@@ -490,13 +519,13 @@ class Team:
         self._placed = placed
 
     def _named(self, arguments: list[int], results: list[int]) -> dict[str, int]:
-        """The addresses by name. After what is to be multiplied comes what `sees_anything`."""
+        """The addresses by name."""
         found: dict[str, int] = {}
         for n, (kind, result) in enumerate(zip(self._kinds, results, strict=True)):
             given = [arguments[2], arguments[1]] if n else arguments[:2]
             found.update(zip(OPERANDS[kind], [*given, result], strict=True))
         if "result" in found:
-            found["seen"] = arguments[1 + len(self._kinds)]
+            found["seen"] = arguments[self._given + 1]
         return found
 
     def _look_at(self, addresses: Mapping[str, int]) -> None:

@@ -29,9 +29,10 @@ def of(shape: tuple[int, ...]) -> tuple[int, int] | None:
     >>> of((64, 32, 32, 16)), of((64, 32, 32, 32)), of((2, 2, 2, 3))
     ((4096, 256), None, None)
     """
-    channels, size = shape[-1], math.prod(shape)
-    if channels >= FEW or size < MANY:
+    size = math.prod(shape)
+    if size < MANY or shape[-1] >= FEW:
         return None
+    channels = shape[-1]
     count = size // channels
     for together in range(-(-SHORTEST // channels), LONGEST // channels + 1):
         if count % together == 0:
