@@ -286,3 +286,36 @@ def test_the_environment_chooses(place: str, answer: str) -> None:
         text=True,
     )
     assert answer in done.stdout + done.stderr
+
+
+def test_a_library_that_is_none_is_told() -> None:
+    """Where the environment names none, another file of this name is passed over, with a warning."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("REFLOW_ONEDNN", raising=False)
+        patch.setattr(onednn, "_places", lambda: ["libc.so.6"])
+        with pytest.warns(RuntimeWarning, match=r"libc\.so\.6 is not oneDNN 3 on OpenMP"):
+            assert onednn.find.__wrapped__() is None
+        patch.setenv("REFLOW_ONEDNN", "libc.so.6")
+        with pytest.raises(ImportError, match="is not oneDNN 3"):
+            onednn.find.__wrapped__()
+
+
+def test_a_library_that_computes_wrong_numbers_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(self: library_convolution.Team, call: Any) -> None:
+        for address in call.results:
+            np.ctypeslib.as_array((onednn.ctypes.c_float * 36).from_address(address)).fill(1.0)
+
+    monkeypatch.setattr(library_convolution.Team, "run", wrong)
+    with pytest.warns(RuntimeWarning, match="XLA computes the convolutions: it computes wrong numbers"):
+        assert library_convolution._ready.__wrapped__() is None
+
+
+def test_an_xla_that_does_not_take_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import jax
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise jax.errors.JaxRuntimeError("XLA's foreign functions have version 7.0")
+
+    monkeypatch.setattr(jax.ffi, "register_ffi_target", refuse)
+    with pytest.warns(RuntimeWarning, match=r"XLA does not take it: .* version 7\.0"):
+        assert library_convolution._ready.__wrapped__() is None
