@@ -113,16 +113,21 @@ def assert_close(found: Any, expected: Any, message: str = "") -> None:
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * np.abs(b).max(), err_msg=message)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_values_and_gradients(teams: list[str], case: Case) -> None:
-    fetches, feed = graph(case)
-    expected = in_tier("interpret", fetches, feed)
-    assert_close(in_tier("compile", fetches, feed), expected)
-    assert " ".join(teams).split() == ["forward", "to_input", "to_filter"]
-    teams.clear()
-    for fetch, value in zip(fetches, expected, strict=True):
-        assert_close([in_tier("compile", fetch, feed)], [value])
-    assert teams == ["forward", "to_input", "to_filter"]
+def test_values_and_gradients(teams: list[str]) -> None:
+    """Of all cases in one program, then the results, and either gradient, alone."""
+    built = [graph(case) for case in CASES]
+    feed = {key: value for _, feeds in built for key, value in feeds.items()}
+    expected = in_tier("interpret", [fetches for fetches, _ in built], feed)
+    found = in_tier("compile", [fetches for fetches, _ in built], feed)
+    for case, results, values in zip(CASES, found, expected, strict=True):
+        assert_close(results, values, str(case))
+    assert sorted(" ".join(teams).split()) == sorted(["forward", "to_input", "to_filter"] * len(CASES))
+    assert "to_input to_filter" in teams
+    for n, kind in enumerate(("forward", "to_input", "to_filter")):
+        teams.clear()
+        alone = in_tier("compile", [fetches[n] for fetches, _ in built], feed)
+        assert_close(alone, [values[n] for values in expected])
+        assert teams == [kind] * len(CASES)
 
 
 def test_more_threads_than_frequencies(teams: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ nobody asked for.
 Rounding is not that of direct sums. Measured against float64, the error's root mean square is 0.8 of theirs
 (the sums are shorter), but it is spread over the image: small numbers beside large ones are less exact. What
 programs rely on is kept. Where a window sees only zeros the result is 0. Images that are not finite, or with
-a window of numbers less than a ten-thousandth of others, are left to direct sums (`looked_up`), and so is
+a window of numbers less than a ten-thousandth of others, are left to direct sums (`Survey`), and so is
 what overflows on the way.
 """
 
@@ -30,7 +30,6 @@ import numpy as np
 
 from reflow.base.onednn import Convolution, Library, Matrices, Products
 from reflow.base.xla_calls import Call
-from reflow.ops import parts
 
 OFF = "0"  # in the environment's REFLOW_FOURIER: do without
 GAIN = 0.7  # of the time of a direct convolution: for more the difference is not worth it
@@ -172,49 +171,57 @@ def suits(what: Convolution) -> bool:
     return spectrum.operations < GAIN * what.operations and spectrum.scratch <= LARGE
 
 
-def looked_up(jnp: Any, whats: Sequence[Convolution], arrays: Sequence[Any]) -> list[Any]:
-    """What a call takes besides the `arrays` that it multiplies.
+def sizes(jnp: Any, whats: Sequence[Convolution], arrays: Sequence[Any]) -> list[Any]:
+    """What a call takes besides the `arrays` that it multiplies, for a `Survey`.
 
-    Whether all images are even enough: in no window are the numbers so small beside others of the image that
-    these would spoil them. And of images that are to be filtered, for each place of the result whether its
-    window sees a number other than 0: [batch, rows, columns].
+    For each pixel of the images the size of its largest number: of the inputs, then of the outputs, if a call
+    has these.
     """
-    spectrum, kinds = Spectrum.of(whats[0]), [what.kind for what in whats]
+    kinds = [what.kind for what in whats]
     given = dict(zip(OPERANDS[kinds[0]], arrays, strict=False))
     if len(kinds) > 1:
         given["inputs"] = arrays[2]
-    seen, even = [], []
-    for images, users in USERS.items():
-        if users.isdisjoint(kinds):
-            continue
-        largest = _largest(jnp, spectrum, images, given[images])
-        whole = largest.max(axis=(1, 2), keepdims=True)
-        even.append(((largest == 0) | (largest > SMALLEST * whole)).all())
-        if images == SOURCES.get(kinds[0]):
-            seen.append(largest > 0)
-    return [functools.reduce(jnp.logical_and, even), *seen]
+    return [jnp.abs(given[images]).max(axis=-1) for images in _used(kinds)]
 
 
-def _largest(jnp: Any, s: Spectrum, images: str, numbers: Any) -> Any:
-    """The largest size of a number that each window sees, of the inputs or, the other way, of the outputs."""
-    largest = jnp.abs(numbers).max(axis=-1)
-    for n, axis in enumerate((s.rows, s.columns), start=1):
-        sizes, places = (axis.inputs, axis.outputs), axis.places
-        if images == "outputs":
-            sizes, places = sizes[::-1], -places
-        largest = _over_windows(jnp, parts.apart(jnp, largest), n, sizes, places)
-    return parts.apart(jnp, largest)  # or it would be computed anew in each use
+def _used(kinds: Sequence[str]) -> list[str]:
+    """The images that these kinds of convolutions make spectra of."""
+    return [images for images, users in USERS.items() if not users.isdisjoint(kinds)]
 
 
-def _over_windows(jnp: Any, numbers: Any, n: int, sizes: tuple[int, int], places: Any) -> Any:
-    """Along axis n: the largest of those at i - place."""
-    size, wanted = sizes
-    before, after = max(0, *places), max(0, *(wanted - size - places))
-    padding = [(before, after) if axis == n else (0, 0) for axis in range(numbers.ndim)]
-    padded = jnp.pad(numbers, padding)
+class Survey:
+    """Looks at the sizes of images' numbers, [batch, rows, columns], through the windows of a convolution."""
+
+    def __init__(self, s: Spectrum, images: str, sizes: np.ndarray[Any, Any]) -> None:
+        self._s, self._images, self._sizes = s, images, sizes
+
+    def __call__(self) -> tuple[bool, np.ndarray[Any, Any] | None]:
+        """Whether the images are even enough: no window sees only numbers so small that others spoil them.
+
+        And for each place of the result whether its window sees a number other than 0; None if all do.
+        """
+        least = SMALLEST * self._sizes.max(axis=(1, 2), keepdims=True)
+        if (self._sizes > least).all():  # mostly
+            return True, None
+        largest = self._sizes
+        for n, axis in enumerate((self._s.rows, self._s.columns), start=1):
+            lengths, places = (axis.inputs, axis.outputs), axis.places
+            if self._images == "outputs":
+                lengths, places = lengths[::-1], -places
+            largest = _over_windows(largest, n, lengths, places)
+        return bool(((largest == 0) | (largest > least)).all()), largest > 0
+
+
+def _over_windows(
+    numbers: np.ndarray[Any, Any], n: int, lengths: tuple[int, int], places: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Along axis n: the largest of those at i - place; 0 beside the images."""
+    length, wanted = lengths
+    before, after = max(0, places.max()), max(0, wanted - length - places.min())
+    padded = np.pad(numbers, [(before, after) if axis == n else (0, 0) for axis in range(numbers.ndim)])
     starts = [before - place for place in places]
     windows = [padded[(slice(None),) * n + (slice(start, start + wanted),)] for start in starts]
-    return functools.reduce(jnp.maximum, windows)
+    return functools.reduce(np.maximum, windows)
 
 
 # The matrices
@@ -458,7 +465,8 @@ class Team:
     ) -> None:
         self._spectrum = s = Spectrum.of(whats[0])
         self._kinds = [what.kind for what in whats]
-        self._given = 1 + len(whats)  # arguments to be multiplied; then comes what is `looked_up`
+        # Of the images: those that are filtered, in the order of their `sizes`.
+        self._filtered = len(_used(self._kinds)) - 1 if self._kinds[0] == "to_input" else 0
         self._make_direct = direct
         self._direct: Direct | None = None
         self._steps = [_Steps(library, s, share, threads) for share in _shares(s, count)]
@@ -469,13 +477,13 @@ class Team:
         self._first = [steps.first.run for steps in self._steps]
         self._second = [steps.second.run for steps in self._steps]
         self._placed: tuple[int, ...] = ()
-        self._seen: np.ndarray[Any, Any] | None = None
+        self._surveys: list[Survey] = []
+        self._result: np.ndarray[Any, Any] | None = None
         self._checked: list[np.ndarray[Any, Any]] = []
         self._unused: list[np.ndarray[Any, Any]] = []
 
     def _describe(self, steps: _Steps) -> None:
-        used = [images for images, kinds in USERS.items() if not kinds.isdisjoint(self._kinds)]
-        for images in used:
+        for images in _used(self._kinds):
             steps.analyse(images)
         for kind in self._kinds:
             if kind == "to_filter":
@@ -485,22 +493,23 @@ class Team:
 
     def run(self, call: Call) -> None:
         """Compute a call."""
-        arguments = call.arguments
-        if not ctypes.c_bool.from_address(arguments[self._given]).value:
-            self._directly(call)
-            return
         scratch = _taken(self._size)
         start = scratch.ctypes.data
-        self._place(start + -start % ALIGNED, arguments, call.results)
-        call.each(self._first)
-        call.each(self._second)
+        self._place(start + -start % ALIGNED, call.arguments, call.results)
+        found = [survey() for survey in self._surveys]
+        is_even = all(even for even, _ in found)
+        if is_even:
+            call.each(self._first)
+            call.each(self._second)
         _scratch().append(scratch)
         for part in self._unused:
             part.fill(0)
-        if not all(np.isfinite(numbers).all() for numbers in self._checked):
+        if not is_even or not all(np.isfinite(numbers).all() for numbers in self._checked):
             self._directly(call)
-        elif self._seen is not None and not self._seen.all():
-            self._result[~self._seen] = 0
+            return
+        seen = found[self._filtered][1]
+        if self._result is not None and seen is not None:
+            self._result[~seen] = 0
 
     def _directly(self, call: Call) -> None:
         self._direct = self._direct or self._make_direct()
@@ -524,14 +533,20 @@ class Team:
         for n, (kind, result) in enumerate(zip(self._kinds, results, strict=True)):
             given = [arguments[2], arguments[1]] if n else arguments[:2]
             found.update(zip(OPERANDS[kind], [*given, result], strict=True))
-        if "result" in found:
-            found["seen"] = arguments[self._given + 1]
+        found.update(
+            (f"{images} sizes", at)
+            for images, at in zip(_used(self._kinds), arguments[1 + len(results) :], strict=False)
+        )
         return found
 
     def _look_at(self, addresses: Mapping[str, int]) -> None:
         """One number of each image and filter: if any of a spectrum is not finite, none made of it is."""
         s = self._spectrum
         self._checked, self._unused = [], []
+        self._surveys = [
+            Survey(s, images, _array(addresses[f"{images} sizes"], np.float32, (s.batch, *s.size(images))))
+            for images in _used(self._kinds)
+        ]
         if "parts" in addresses:
             parts = _array(addresses["parts"], np.float32, (len(self._steps), s.taps))
             used = min(len(self._steps), s.across)
@@ -541,7 +556,6 @@ class Team:
             images = OTHERS[SOURCES[self._kinds[0]]]
             places = (s.batch, *s.size(images))
             self._result = _array(addresses["result"], np.float32, (*places, s.channels(images)))
-            self._seen = _array(addresses["seen"], np.bool_, places)
             self._checked.append(self._result[:, 0, 0])
 
 

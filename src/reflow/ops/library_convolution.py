@@ -131,7 +131,7 @@ def _called(whats: Sequence[Convolution], arrays: list[Any]) -> list[Any]:
     rows = [long_rows.of(shape) or shape for shape in shapes]
     results = [jax.ShapeDtypeStruct(shape, np.float32) for shape in rows]  # type: ignore[no-untyped-call]
     if fourier_convolution.suits(whats[0]):
-        arrays = [*arrays, *fourier_convolution.looked_up(jax.numpy, whats, arrays)]
+        arrays = [*arrays, *fourier_convolution.sizes(jax.numpy, whats, arrays)]
     arrays = [long_rows.arranged(jax.numpy, array) for array in arrays]
     # A call also takes the result of the one before, at which it does not look: so they run one by one, each
     # on all threads, in the order of the graph. XLA would start some together, and leave the gradients of
