@@ -203,3 +203,16 @@ def loaded_modules() -> set[str]:
 @pytest.mark.parametrize("module", ["jax", "tensorboard", "absl", "rich", "google.protobuf"])
 def test_import_reflow_is_light(module: str) -> None:
     assert "reflow.cli" in loaded_modules() and module not in loaded_modules()
+
+
+def test_an_error_of_an_interpreted_step_needs_no_compiler() -> None:
+    code = (
+        "import sys, reflow as tf\n"
+        "x = tf.placeholder(tf.float32, [None])\n"
+        "try:\n"
+        "    tf.Session(tier='interpret').run(tf.gather(x, 3), {x: [1.0]})\n"
+        "except tf.errors.InvalidArgumentError:\n"
+        "    print('jax' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr

@@ -99,22 +99,6 @@ def test_memory_of_a_copy_is_used_again_only_when_nobody_has_it() -> None:
     assert np.array_equal(aligned(array.astype(np.float64)), array)
 
 
-def test_a_copy_of_the_same_numbers_is_used_as_it_is() -> None:
-    space = np.zeros((1 << 16) + 32, np.float32)
-    start = (-space.ctypes.data % 64) // 4 + 1
-    array, aligned = space[start : start + (1 << 16)], backend.Aligned()
-    array[-1] = np.nan
-    first = aligned(array)
-    assert aligned(array) is first and aligned(array.copy()[:]) is not array
-    assert np.array_equal(first, array, equal_nan=True)
-    array[-1] = 1.0  # the last of them
-    second = aligned(array)
-    assert second[-1] == 1.0 and np.isnan(first[-1])
-    assert aligned(array.view(np.int32)).dtype == np.int32  # the same bytes of another type
-    array[0] = -0.0
-    assert np.signbit(aligned(array)[0]) and not np.signbit(second[0])
-
-
 def test_fed_texts(session: Any) -> None:
     x, v = tf.placeholder(tf.string, [1]), tf.Variable(["a"])
     put, sess = v.assign(x).op, session()

@@ -8,28 +8,9 @@ import numpy as np
 import pytest
 
 import reflow as tf
-from reflow.runtime import compile, ordering
+from reflow.runtime import ordering
 
 ROWS, INNER, COLUMNS = 8, 256, 128  # weights of 128 kB
-
-
-@pytest.fixture
-def programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The texts of the programs that XLA makes."""
-    texts: list[str] = []
-    jitted = compile.backend.jitted
-
-    def noted(function: Any, *options: Any) -> Any:
-        program = jitted(function, *options)
-
-        def call(*arrays: Any) -> Any:
-            texts.append(program.lower(*arrays).compile().as_text())
-            return program(*arrays)
-
-        return call
-
-    monkeypatch.setattr(compile.backend, "jitted", noted)
-    return texts
 
 
 def layers() -> tuple[Any, Any, Any]:

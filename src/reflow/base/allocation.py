@@ -10,10 +10,8 @@ and the processor finds addresses in them sooner.
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import sys
-from typing import Any
 
 KEPT = 1 << 30  # bytes: larger blocks, and what is free beyond so much, still go back to the system
 IN_LARGE_PAGES = 1 << 29  # bytes of the heap, of address space until they are used
@@ -43,21 +41,6 @@ def keep_freed_memory() -> bool:
         return False
     _ask_for_large_pages(library)
     return True
-
-
-def same_bytes(one: int, other: int, size: int) -> bool:
-    """Whether so many bytes at two addresses are the same."""
-    compare = _compare()
-    return compare is not None and compare(one, other, size) == 0
-
-
-@functools.cache
-def _compare() -> Any:
-    """The C library's `memcmp`, where it is found."""
-    compare = getattr(ctypes.CDLL(None), "memcmp", None) if os.name == "posix" else None
-    if compare is not None:
-        compare.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
-    return compare
 
 
 def _ask_for_large_pages(library: ctypes.CDLL) -> None:

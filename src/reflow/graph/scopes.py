@@ -63,6 +63,7 @@ class Process:
         self.resource_variables = False  # tf.enable_resource_variables
         self.observer: Callable[..., None] | None = None  # told of each node that runs: see runtime/tracing
         self.jax: Any = None  # the compiler, once imported
+        self.scratch: list[Any] = []  # memory for calls of libraries, which none of them uses now
         self.counter = 0
 
     def next_number(self) -> int:

@@ -11,7 +11,7 @@ nobody asked for.
 Rounding is not that of direct sums. Measured against float64, the error's root mean square is 0.8 of theirs
 (the sums are shorter), but it is spread over the image: small numbers beside large ones are less exact. What
 programs rely on is kept. Where a window sees only zeros the result is 0. Images that are not finite, or with
-a window of numbers less than a ten-thousandth of others, are left to direct sums (`Survey`), and so is
+a window of numbers less than a ten-thousandth of others, are left to direct sums (`_survey`), and so is
 what overflows on the way.
 """
 
@@ -30,6 +30,7 @@ import numpy as np
 
 from reflow.base.onednn import Convolution, Library, Matrices, Products
 from reflow.base.xla_calls import Call
+from reflow.graph import scopes
 
 OFF = "0"  # in the environment's REFLOW_FOURIER: do without
 GAIN = 0.7  # of the time of a direct convolution: for more the difference is not worth it
@@ -172,7 +173,7 @@ def suits(what: Convolution) -> bool:
 
 
 def sizes(jnp: Any, whats: Sequence[Convolution], arrays: Sequence[Any]) -> list[Any]:
-    """What a call takes besides the `arrays` that it multiplies, for a `Survey`.
+    """What a call takes besides the `arrays` that it multiplies, for `_survey`.
 
     For each pixel of the images the size of its largest number: of the inputs, then of the outputs, if a call
     has these.
@@ -189,27 +190,24 @@ def _used(kinds: Sequence[str]) -> list[str]:
     return [images for images, users in USERS.items() if not users.isdisjoint(kinds)]
 
 
-class Survey:
-    """Looks at the sizes of images' numbers, [batch, rows, columns], through the windows of a convolution."""
+def _survey(
+    s: Spectrum, images: str, sizes: np.ndarray[Any, Any]
+) -> tuple[bool, np.ndarray[Any, Any] | None]:
+    """Look at the `sizes` of images' numbers, [batch, rows, columns], through the windows of the convolution.
 
-    def __init__(self, s: Spectrum, images: str, sizes: np.ndarray[Any, Any]) -> None:
-        self._s, self._images, self._sizes = s, images, sizes
-
-    def __call__(self) -> tuple[bool, np.ndarray[Any, Any] | None]:
-        """Whether the images are even enough: no window sees only numbers so small that others spoil them.
-
-        And for each place of the result whether its window sees a number other than 0; None if all do.
-        """
-        least = SMALLEST * self._sizes.max(axis=(1, 2), keepdims=True)
-        if (self._sizes > least).all():  # mostly
-            return True, None
-        largest = self._sizes
-        for n, axis in enumerate((self._s.rows, self._s.columns), start=1):
-            lengths, places = (axis.inputs, axis.outputs), axis.places
-            if self._images == "outputs":
-                lengths, places = lengths[::-1], -places
-            largest = _over_windows(largest, n, lengths, places)
-        return bool(((largest == 0) | (largest > least)).all()), largest > 0
+    Tells whether the images are even enough: no window sees only numbers so small that others spoil them. And
+    for each place of the result whether its window sees a number other than 0; None if all do.
+    """
+    least = SMALLEST * sizes.max(axis=(1, 2), keepdims=True)
+    if (sizes > least).all():  # mostly
+        return True, None
+    largest = sizes
+    for n, axis in enumerate((s.rows, s.columns), start=1):
+        lengths, places = (axis.inputs, axis.outputs), axis.places
+        if images == "outputs":
+            lengths, places = lengths[::-1], -places
+        largest = _over_windows(largest, n, lengths, places)
+    return bool(((largest == 0) | (largest > least)).all()), largest > 0
 
 
 def _over_windows(
@@ -465,8 +463,9 @@ class Team:
     ) -> None:
         self._spectrum = s = Spectrum.of(whats[0])
         self._kinds = [what.kind for what in whats]
-        # Of the images: those that are filtered, in the order of their `sizes`.
-        self._filtered = len(_used(self._kinds)) - 1 if self._kinds[0] == "to_input" else 0
+        self._used = _used(self._kinds)
+        # Of these: those that are filtered.
+        self._filtered = len(self._used) - 1 if self._kinds[0] == "to_input" else 0
         self._make_direct = direct
         self._direct: Direct | None = None
         self._steps = [_Steps(library, s, share, threads) for share in _shares(s, count)]
@@ -477,13 +476,13 @@ class Team:
         self._first = [steps.first.run for steps in self._steps]
         self._second = [steps.second.run for steps in self._steps]
         self._placed: tuple[int, ...] = ()
-        self._surveys: list[Survey] = []
+        self._sizes: list[np.ndarray[Any, Any]] = []
         self._result: np.ndarray[Any, Any] | None = None
         self._checked: list[np.ndarray[Any, Any]] = []
         self._unused: list[np.ndarray[Any, Any]] = []
 
     def _describe(self, steps: _Steps) -> None:
-        for images in _used(self._kinds):
+        for images in self._used:
             steps.analyse(images)
         for kind in self._kinds:
             if kind == "to_filter":
@@ -496,12 +495,13 @@ class Team:
         scratch = _taken(self._size)
         start = scratch.ctypes.data
         self._place(start + -start % ALIGNED, call.arguments, call.results)
-        found = [survey() for survey in self._surveys]
+        views = zip(self._used, self._sizes, strict=True)
+        found = [_survey(self._spectrum, images, numbers) for images, numbers in views]
         is_even = all(even for even, _ in found)
         if is_even:
             call.each(self._first)
             call.each(self._second)
-        _scratch().append(scratch)
+        scopes.process.scratch.append(scratch)
         for part in self._unused:
             part.fill(0)
         if not is_even or not all(np.isfinite(numbers).all() for numbers in self._checked):
@@ -535,7 +535,7 @@ class Team:
             found.update(zip(OPERANDS[kind], [*given, result], strict=True))
         found.update(
             (f"{images} sizes", at)
-            for images, at in zip(_used(self._kinds), arguments[1 + len(results) :], strict=False)
+            for images, at in zip(self._used, arguments[1 + len(results) :], strict=False)
         )
         return found
 
@@ -543,9 +543,9 @@ class Team:
         """One number of each image and filter: if any of a spectrum is not finite, none made of it is."""
         s = self._spectrum
         self._checked, self._unused = [], []
-        self._surveys = [
-            Survey(s, images, _array(addresses[f"{images} sizes"], np.float32, (s.batch, *s.size(images))))
-            for images in _used(self._kinds)
+        self._sizes = [
+            _array(addresses[f"{images} sizes"], np.float32, (s.batch, *s.size(images)))
+            for images in self._used
         ]
         if "parts" in addresses:
             parts = _array(addresses["parts"], np.float32, (len(self._steps), s.taps))
@@ -593,16 +593,10 @@ def _arranged(needs: Sequence[Mapping[str, int]]) -> tuple[dict[str, int], int]:
     return starts, FLOAT * end + ALIGNED
 
 
-@functools.cache
-def _scratch() -> list[np.ndarray[Any, Any]]:
-    """Memory that no call uses now. Calls one after the other find the same."""
-    return []
-
-
 def _taken(size: int) -> np.ndarray[Any, Any]:
-    """So many bytes at least. What was too small is given up."""
+    """So many bytes at least, which no other call uses. What was too small is given up."""
     try:
-        found = _scratch().pop()
+        found: np.ndarray[Any, Any] = scopes.process.scratch.pop()  # calls one after the other find the same
     except IndexError:
         return np.empty(size, np.uint8)
     return found if found.size >= size else np.empty(size, np.uint8)

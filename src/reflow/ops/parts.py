@@ -33,7 +33,8 @@ def as_one(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
 
     It is for small arrays: XLA divides what reads and writes more than about 50 kB among threads, and can put
     nothing that is divided into a part, nor a scatter, a sort, a convolution or another library's call. Where
-    `function` has one of these, compiling fails.
+    `function` has one of these, compiling fails; a look-up by one index that XLA sees to be constant ends the
+    process. So try `function` with all kinds of arguments.
 
     >>> as_one(np, lambda x: x + 1, np.arange(3)).tolist()
     [1, 2, 3]
@@ -42,7 +43,10 @@ def as_one(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
 
 
 def apart(xp: Any, array: Any) -> Any:
-    """`array`; XLA looks for nothing to rewrite, and for nothing computed twice, across it."""
+    """`array`; XLA looks for nothing to rewrite, and for nothing computed twice, across it.
+
+    It may still join both sides to one loop: that is decided later.
+    """
     if xp is np:
         return array
     from jax import lax

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from reflow.base import errors, onednn
-from reflow.base.allocation import keep_freed_memory, same_bytes
+from reflow.base.allocation import keep_freed_memory
 from reflow.graph import scopes
 
 # XLA otherwise orders the parts of a CPU program so that threads take parts that do not wait for each other.
@@ -63,8 +63,7 @@ class Aligned:
     XLA takes over memory at addresses that suit its instructions. Else it copies, and large arrays in another
     thread, for which the program then waits: longer than a copy takes here. The memory of a copy is used
     again in a later run, when nothing else refers to it any more (JAX lets go of what a call has taken in the
-    next call); and as it is, when the same numbers are fed again, as all data in each step are: to see that
-    they are the same leaves them in the processors' caches.
+    next call).
     """
 
     __slots__ = ("_copies",)
@@ -75,11 +74,8 @@ class Aligned:
     def __call__(self, array: Any) -> Any:
         if array.__class__ is not np.ndarray or array.nbytes <= COPIED_AT_ONCE:
             return array
-        address, in_order = array.__array_interface__["data"][0], array.flags.c_contiguous
-        if address % ALIGNMENT == 0 and in_order:
+        if array.__array_interface__["data"][0] % ALIGNMENT == 0 and array.flags.c_contiguous:
             return array
-        if self._copies and in_order and _is_copy(self._copies[-1], array, address):
-            return self._copies[-1]
         copy = self._memory(array)
         np.copyto(copy, array)
         if array.nbytes <= KEPT:
@@ -98,13 +94,6 @@ class Aligned:
             if not self._copies:
                 self._copies.append(copy)
         return _aligned_like(array)
-
-
-def _is_copy(copy: np.ndarray, array: np.ndarray, address: int) -> bool:
-    """Whether a copy has the same bytes; of others mostly the first tell it."""
-    if copy.shape != array.shape or copy.dtype != array.dtype:
-        return False
-    return same_bytes(copy.__array_interface__["data"][0], address, array.nbytes)
 
 
 def _aligned_like(array: np.ndarray) -> np.ndarray:
@@ -167,7 +156,9 @@ def is_lost(value: Any) -> bool:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """What JAX raises when XLA fails."""
+    """What JAX raises when XLA fails; nothing while it is not imported, which an error is no reason for."""
+    if scopes.process.jax is None:
+        return ()
     return (jax().errors.JaxRuntimeError, ValueError)
 
 

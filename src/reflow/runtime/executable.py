@@ -156,8 +156,9 @@ class Runner:
         """Run the plan on fed arrays; returns the fetched values, the caller's own."""
         try:
             return self._run(arrays)
-        except backend.failures() as error:  # seen when its results are looked at
-            _raise_failure(error, [cell for _, writes, _ in self.parts for _, cell in writes])
+        except backend.failures() as error:  # of a program that had returned, when its results are looked at
+            with self.lock:
+                _raise_failure(error, [cell for _, writes, _ in self.parts for _, cell in writes])
 
     def _run(self, arrays: list[Any]) -> list[Any]:
         executable = self.executable
