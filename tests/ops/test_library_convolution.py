@@ -110,6 +110,16 @@ def test_one_gradient_alone(everything: list[str], number: int, kind: str) -> No
     assert everything == [kind]
 
 
+def test_what_nobody_looks_at_is_not_called(everything: list[str]) -> None:
+    """As the gradient for fed images, which a step's control dependencies ask for."""
+    x, w = tf.placeholder(tf.float32, [2, 6, 6, 3]), tf.placeholder(tf.float32, [3, 3, 3, 4])
+    with tf.control_dependencies([tf.nn.conv2d(2.0 * x, w, [1, 1, 1, 1], "SAME")]):
+        y = tf.nn.conv2d(x, w, [1, 1, 1, 1], "SAME")
+    rng = np.random.RandomState(0)
+    run_both([y], {t: rng.normal(size=t.shape.as_list()).astype(np.float32) for t in (x, w)})
+    assert everything == ["forward"]
+
+
 def test_a_program_keeps_its_parts(everything: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever has become of the processors since it was made: it has room for what each part makes."""
     fetches, feed = graph(CASES[0])

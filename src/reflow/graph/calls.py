@@ -10,13 +10,15 @@ from typing import Any
 class Calls:
     """What kernels that call libraries need to know of each other; in `scopes.foreign` where they may call.
 
-    `last` holds a result of the last call, after which the next is to come if they are `ordered`. `beside` is
-    what another step, still to come, wants to be computed with, in the call of the step that is being traced;
+    `last` holds a result of the last call, after which the next is to come if they are `ordered`. That would
+    keep calls whose results nobody looks at: there are none for a step that is not `wanted`. `beside` is what
+    another step, still to come, wants to be computed with, in the call of the step that is being traced;
     `made` are such results: from what, how, and what.
     """
 
     ordered: bool = True
     last: list[Any] = field(default_factory=list)
+    wanted: bool = True
     beside: Any = None
     made: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
 

@@ -42,7 +42,8 @@ SHALLOW = 4  # channels; the library's gradients for inputs of so few are slower
 
 def takes(jnp: Any, kind: Kind, geometry: Geometry, dtype: Any) -> bool:
     """Whether oneDNN is there for a convolution, or a gradient of one, and worth the call."""
-    if jnp is np or dtype != np.float32 or scopes.foreign.top is None or not is_cpu(jnp):
+    calls = scopes.foreign.top
+    if jnp is np or dtype != np.float32 or calls is None or not calls.wanted or not is_cpu(jnp):
         return False
     what = _described(kind, geometry)
     return _is_worth_it(what) and _accepts(what)

@@ -208,6 +208,7 @@ def trace(
         commit = Commit(_both(alive, good, jnp), step.padded)
         if results is None:
             if calls is not None:
+                calls.wanted = number in order.live
                 calls.beside = env[order.beside[number]] if number in order.beside else None
             results = _made(step, env, checks, alive, commit, order)
             memo.note(number, seen, results)

@@ -67,7 +67,7 @@ class Order:
     """
 
     def __init__(self, live: Collection[int], beside: Mapping[int, int]) -> None:
-        self._live, self.beside = live, beside
+        self.live, self.beside = live, beside
         self._made: dict[int, int] = {}  # the steps that a value depends on, as bits
         self._used: dict[int, list[tuple[int, Sequence[Any]]]] = {}  # the steps that took it; what they made
         self._alive: list[Any] = []  # the values, so that no other gets the number of one
@@ -95,7 +95,7 @@ class Order:
             return []
         needed = self._needed(seen)
         uses = self._used.get(id(old), ())
-        later = [results for n, results in uses if n in self._live and not needed >> n & 1]
+        later = [results for n, results in uses if n in self.live and not needed >> n & 1]
         return [value for results in later for value in results if _is_made(value, old)]
 
 
