@@ -58,6 +58,15 @@ def test_structures(one: Any, two: Any) -> None:
         assert sess.run([[[[one]]], one]) == [[[[1]]], 1]
 
 
+def test_operations_between_tensors(one: Any, two: Any) -> None:
+    """Flat lists have a way of their own, tuples go the general one."""
+    with tf.Session() as sess:
+        assert sess.run([one.op]) == [None] and sess.run(one.op) is None and sess.run((one.op,)) == (None,)
+        assert sess.run([one.op, two, one, two, one.op]) == [None, [2.0], 1, [2.0], None]
+        assert sess.run([two, one]) == [[2.0], 1] and sess.run([one, one]) == [1, 1]
+        assert type(sess.run(MyList([one, one.op]))) is list
+
+
 def test_types_of_containers(one: Any, two: Any) -> None:
     ordered = collections.OrderedDict([("z", one), ("a", two)])
     default = collections.defaultdict(list, a=one)

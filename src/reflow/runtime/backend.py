@@ -77,7 +77,7 @@ class Aligned:
         if array.__array_interface__["data"][0] % ALIGNMENT == 0 and array.flags.c_contiguous:
             return array
         copy = self._memory(array)
-        np.copyto(copy, array)
+        copy[...] = array
         if array.nbytes <= KEPT:
             self._copies.append(copy)
         return copy

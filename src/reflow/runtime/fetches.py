@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -41,7 +42,7 @@ class Fetches:
         self.graph = graph
         self.tensors: list[Tensor] = []
         self.targets: list[Operation] = []
-        self._places: dict[Tensor, int] = {}
+        self.places: dict[Tensor, int] = {}
         self.rebuild: Rebuild = self._build(structure)
 
     def _build(self, item: Any) -> Rebuild:
@@ -66,7 +67,7 @@ class Fetches:
         if isinstance(element, Operation):
             self.targets.append(element)
             return lambda values: None
-        place = self._places.setdefault(element, len(self.tensors))
+        place = self.places.setdefault(element, len(self.tensors))
         if place == len(self.tensors):
             self.tensors.append(element)
         return lambda values: values[place]
@@ -108,15 +109,19 @@ def _mapping_like(item: Any, rows: list[tuple[Any, Any]]) -> Any:
     return result
 
 
-def plain(fetches: Any, count: int) -> str | None:
-    """The kind of the commonest structures, which need no rebuilding: "one" tensor or a flat "list" of
-    tensors.
+def rebuilding(structure: Any, fetches: Fetches) -> Rebuild | None:
+    """How the result of a run is made of the values; None if it is their list.
+
+    The commonest structures, a tensor and a flat list of tensors and operations, have quick ways.
     """
-    if isinstance(fetches, Tensor):
-        return "one"
-    if type(fetches) is list and len(fetches) == count and all(isinstance(f, Tensor) for f in fetches):
-        return "list" if len(set(fetches)) == count else None
-    return None
+    if isinstance(structure, Tensor):
+        return operator.itemgetter(0)
+    if type(structure) is not list or not LEAVES.issuperset(map(type, structure)):
+        return fetches.rebuild
+    places = [fetches.places.get(f) for f in structure]
+    if places == list(range(len(fetches.tensors))):
+        return None
+    return lambda values: [None if place is None else values[place] for place in places]
 
 
 def feed_tensors(graph: Any, feed: Mapping[Any, Any]) -> list[tuple[Any, list[Tensor]]]:

@@ -53,7 +53,7 @@ def pack(
 
 
 def unpack(results: list[Any], groups: list[Any], layout: Layout) -> None:
-    """Put the parts of the joined arrays in the places of the results, as views."""
+    """Put the parts of the joined arrays in the places of the results: numbers, and views of arrays."""
     flat = [np.asarray(group) for group in groups]
     for n, group, start, end, shape in layout:
-        results[n] = flat[group][start:end].reshape(shape)
+        results[n] = flat[group][start:end].reshape(shape) if shape else flat[group][start]

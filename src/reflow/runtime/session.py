@@ -12,7 +12,7 @@ from reflow.graph import scopes
 from reflow.graph.graph import Graph, get_default_graph
 from reflow.runtime import backend, tracing
 from reflow.runtime.executable import Executable, Runner
-from reflow.runtime.fetches import LEAVES, Feeder, Fetches, feed_tensors, key_of, plain
+from reflow.runtime.fetches import LEAVES, Feeder, Fetches, Rebuild, feed_tensors, key_of, rebuilding
 from reflow.runtime.functions import Functions
 from reflow.runtime.partial import PartialRun
 from reflow.runtime.policy import tier_of
@@ -22,13 +22,13 @@ from reflow.runtime.store import Store
 class _Entry:
     """What the session remembers of one form of `run` call."""
 
-    __slots__ = ("feeders", "fetches", "kind", "runner", "spread")
+    __slots__ = ("feeders", "fetches", "rebuild", "runner", "spread")
 
     def __init__(
-        self, fetches: Fetches, kind: str | None, runner: Runner, feeders: list[Feeder], spread: Any
+        self, fetches: Fetches, rebuild: Rebuild | None, runner: Runner, feeders: list[Feeder], spread: Any
     ) -> None:
         self.fetches = fetches
-        self.kind = kind
+        self.rebuild = rebuild
         self.runner = runner
         self.feeders = feeders
         self.spread = spread  # key -> number of tensors, when some key stands for several
@@ -39,11 +39,7 @@ class _Entry:
         else:
             arrays = self._spread(feed or {})
         values = self.runner.run(arrays)
-        if self.kind == "one":
-            return values[0]
-        if self.kind == "list":
-            return values
-        return self.fetches.rebuild(values)
+        return values if self.rebuild is None else self.rebuild(values)
 
     def _spread(self, feed: Mapping[Any, Any]) -> list[Any]:
         values: list[Any] = []
@@ -169,9 +165,7 @@ class BaseSession:
         runner = Runner(executable, self._store, self._lock, self._tier)
         if scopes.process.observer is not None:
             runner = tracing.ObservedRunner(runner, scopes.process.observer)
-        entry = _Entry(
-            fetches, plain(structure, len(fetches.tensors)), runner, [Feeder(t) for t in feeds], spread
-        )
+        entry = _Entry(fetches, rebuilding(structure, fetches), runner, [Feeder(t) for t in feeds], spread)
         self._entries[key] = entry
         return entry
 
