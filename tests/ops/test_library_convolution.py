@@ -212,6 +212,31 @@ def test_depthwise(everything: list[str], multiple: int) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max())
 
 
+@pytest.mark.parametrize(("filters", "most"), [(64, library_convolution.TEAMS), (512, 1)])
+def test_a_call_finds_its_addresses_as_it_left_them(
+    monkeypatch: pytest.MonkeyPatch, filters: int, most: int
+) -> None:
+    """Layers of one size share what is prepared: up to so many do not displace each other."""
+    made: list[object] = []
+    monkeypatch.setattr(library_convolution.Work, "_new", lambda self: made.append(object()) or made[-1])
+    sizes = (4, 6, 6, filters)
+    work = library_convolution.Work(
+        [onednn.Convolution("forward", sizes, sizes, (3, 3), (1, 1), (1, 1), (1, 1))], 2
+    )
+
+    def call(place: int) -> Any:
+        team = work.taken((place,))
+        work.given((place,), team)
+        return team
+
+    first = [call(place) for place in range(most)]
+    assert len(set(map(id, first))) == most and [call(place) for place in range(most)] == first
+    assert [call(most + place) in first for place in range(3)] == [True] * 3
+    assert len(made) == most
+    one, other = work.taken((0,)), work.taken((0,))  # at the same time, as of two sessions
+    assert one is not other
+
+
 def test_several_sessions_at_once(everything: list[str]) -> None:
     fetches, feed = graph(CASES[0])
     with tf.Session(tier="compile") as session:

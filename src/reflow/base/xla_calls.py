@@ -122,20 +122,26 @@ def _function(api: int, name: str) -> Any:
 class Call:
     """One call of a handler, while it lasts."""
 
-    __slots__ = ("_api", "_context", "_lists")
+    __slots__ = ("_api", "_arguments", "_context", "_lists", "_results")
 
     def __init__(self, api: int, context: int, lists: tuple[int, ...]) -> None:
         self._api, self._context, self._lists = api, context, lists
+        self._arguments: list[int] | None = None  # read when they are asked for
+        self._results: list[int] | None = None
 
     @property
     def arguments(self) -> list[int]:
         """The addresses of the arguments."""
-        return _addresses(self._lists[2], self._lists[4])
+        if self._arguments is None:
+            self._arguments = _addresses(self._lists[2], self._lists[4])
+        return self._arguments
 
     @property
     def results(self) -> list[int]:
         """The addresses of the results."""
-        return _addresses(self._lists[7], self._lists[9])
+        if self._results is None:
+            self._results = _addresses(self._lists[7], self._lists[9])
+        return self._results
 
     @property
     def text(self) -> bytes:

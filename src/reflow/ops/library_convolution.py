@@ -8,6 +8,7 @@ threads of another pool would have to share the cores.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -35,6 +36,9 @@ TARGET = "reflow_convolution"
 SMALL, SMALL_PART = 1 << 20, 1 << 22
 FEW = 8  # parts
 KEPT = 512  # convolutions that stay prepared
+TEAMS = 6  # for calls of one size, so that each finds its addresses as it left them;
+FEW_FILTERS = 1 << 17  # if it has no more than so many numbers in the library's own order
+Places = tuple[int, ...]  # addresses of arguments and results
 SEPARATOR = ";"  # of the convolutions of one call
 OPERANDS = ((0, 1), (2, 1))  # the arguments of the first and of the second of them
 SHALLOW = 4  # channels; the library's gradients for inputs of so few are slower than XLA's
@@ -155,7 +159,7 @@ def _accepts(what: Convolution) -> bool:
         return False
     try:
         work = _work(_text([what], _count(what)).encode())
-        work.free.append(work.team())
+        work.given((), work.taken(()))
     except OneDnnError:
         return False
     return True
@@ -245,14 +249,21 @@ class Work:
     def __init__(self, whats: Sequence[Convolution], count: int) -> None:
         self._whats, self._count = whats, count
         self.parts = list(zip(*[_parts(what, count) for what in whats], strict=True))
-        self.free: list[Team | fourier_convolution.Team] = []  # those that no call uses now
+        # Those that no call uses now, by the addresses of the last call. Layers of one size share this.
+        self._free: dict[Places, Team | fourier_convolution.Team] = {}
+        self._most = TEAMS if math.prod(whats[0].filters) <= FEW_FILTERS else 1
 
-    def team(self) -> Team | fourier_convolution.Team:
-        """A team of its own for a call."""
-        try:
-            return self.free.pop()
-        except IndexError:
-            return self._new()
+    def taken(self, places: Places) -> Team | fourier_convolution.Team:
+        """A team of its own for a call: the one that was at these addresses last, if it is free."""
+        team = self._free.pop(places, None)
+        if team is None and len(self._free) >= self._most:
+            with contextlib.suppress(KeyError):  # other threads have taken them
+                _, team = self._free.popitem()
+        return team or self._new()
+
+    def given(self, places: Places, team: Team | fourier_convolution.Team) -> None:
+        """A call is done with its team."""
+        self._free[places] = team
 
     def _new(self) -> Team | fourier_convolution.Team:
         library = find()
@@ -307,9 +318,10 @@ def _work(text: bytes) -> Work:
 
 def _handle(call: Call) -> None:
     work = _work(call.text)
-    team = work.team()
+    places = (*call.arguments, *call.results)
+    team = work.taken(places)
     team.run(call)
-    work.free.append(team)
+    work.given(places, team)
 
 
 _HANDLER = Handler(_handle)
