@@ -36,8 +36,9 @@ TARGET = "reflow_convolution"
 SMALL, SMALL_PART = 1 << 20, 1 << 22
 FEW = 8  # parts
 KEPT = 512  # convolutions that stay prepared
-TEAMS = 6  # for calls of one size, so that each finds its addresses as it left them;
-FEW_FILTERS = 1 << 17  # if it has no more than so many numbers in the library's own order
+# Of calls of one size, so many stay prepared at their addresses: each has memory for its filters. Of those
+# with more filters than these, one does.
+TEAMS, FEW_FILTERS = 6, 1 << 17
 Places = tuple[int, ...]  # addresses of arguments and results
 SEPARATOR = ";"  # of the convolutions of one call
 OPERANDS = ((0, 1), (2, 1))  # the arguments of the first and of the second of them
@@ -249,12 +250,12 @@ class Work:
     def __init__(self, whats: Sequence[Convolution], count: int) -> None:
         self._whats, self._count = whats, count
         self.parts = list(zip(*[_parts(what, count) for what in whats], strict=True))
-        # Those that no call uses now, by the addresses of the last call. Layers of one size share this.
+        # Those that no call uses now, by the addresses they are at. Layers of one size share this work.
         self._free: dict[Places, Team | fourier_convolution.Team] = {}
         self._most = TEAMS if math.prod(whats[0].filters) <= FEW_FILTERS else 1
 
     def taken(self, places: Places) -> Team | fourier_convolution.Team:
-        """A team of its own for a call: the one that was at these addresses last, if it is free."""
+        """A team of its own for a call: the one at these addresses, or a new one, or at last another."""
         team = self._free.pop(places, None)
         if team is None and len(self._free) >= self._most:
             with contextlib.suppress(KeyError):  # other threads have taken them

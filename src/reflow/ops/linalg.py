@@ -92,9 +92,9 @@ def _is_better_copied(a: Any, b: Any) -> bool:
     """Whether it is quicker with a transposed copy of `a`.
 
     What takes the place of the library reads `a` by columns: the numbers of one, whose distance is a power of
-    two or some times one, displace each other from the cache. With a copy the gradients of weights for 128,
-    512 and 1024 inputs take a half to 0.9 of the time for batches of 64 to 256 and less than 500 units, on
-    two cores; for 784 inputs, larger batches or more units the copy costs what it saves.
+    two or some times one, displace each other from the cache. With a copy, most gradients of weights for 128
+    to 1024 inputs, batches of 64 to 256 and less than 500 units take a half to 0.95 of the time on two cores;
+    for 784 inputs, larger batches or more units the copy costs what it saves.
     """
     (inner, rows), columns = np.shape(a), np.shape(b)[1]
     return bool(rows % APART == 0 and inner <= INNER and FEW < columns < COLUMNS)

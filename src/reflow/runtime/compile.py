@@ -155,7 +155,7 @@ class Program:
         unpack(results, groups, self.layouts[number])
         good = results.pop()  # None: it has no checks
         failure = None
-        if good is not None and not (good if isinstance(good, np.generic) else np.asarray(good)):
+        if good is not None and not np.asarray(good):
             count = len(self.donated)
             failure = self._explained([*results[:count], *arguments[count:]])
         return results, failure
