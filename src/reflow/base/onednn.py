@@ -35,7 +35,8 @@ CHANNELS_LAST = {3: 15, 4: 22, 5: 33}  # rank -> the tag of that order
 FROM, TO = 1, 17  # the arguments of a reordering
 INPUT, OUTPUT, FILTERS = 1, 17, 33  # the arguments of a convolution (of a product too), and the gradients:
 INPUT_GRADIENT, OUTPUT_GRADIENT, FILTER_GRADIENT = 129, 145, 161
-ITS_FILTERS, ITS_FILTER_GRADIENT = 131, 132  # what a primitive is asked for
+ITS_FILTERS, ITS_FILTER_GRADIENT, ITS_SCRATCH = 131, 132, 136  # what a primitive is asked for
+SCRATCH, GIVEN = 80, 1  # the argument for what a primitive notes down, and that the caller gives it memory
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class _Argument(ctypes.Structure):
     _fields_ = (("number", ctypes.c_int), ("memory", ctypes.c_void_p))
 
 
+ALLOCATED = ctypes.c_void_p(-1)  # the address of memory that the library is to allocate
 _MAX_RANK = 12
 _Sizes = ctypes.c_int64 * _MAX_RANK
 _POINTER, _INT, _SIZES = ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_int64)
@@ -146,6 +148,7 @@ _MAKERS: dict[str, tuple[tuple[Any, ...], str]] = {
     "memory_desc_create_with_strides": ((_INT, _SIZES, _INT, _SIZES), "memory_desc_destroy"),
     "memory_create": ((_POINTER,) * 3, "memory_destroy"),
     "primitive_create": ((_POINTER,), "primitive_destroy"),
+    "primitive_attr_create": ((), "primitive_attr_destroy"),
     "reorder_primitive_desc_create": ((_POINTER,) * 5, "primitive_desc_destroy"),
     "matmul_primitive_desc_create": ((_POINTER,) * 6, "primitive_desc_destroy"),
     "convolution_forward_primitive_desc_create": (
@@ -193,10 +196,15 @@ class Library:
         self.place = _typed(quick, "memory_set_data_handle", (_POINTER, _POINTER))
         self._query = _typed(quick, "primitive_desc_query_md", (_POINTER, _INT, _INT), _POINTER)
         self._equal = _typed(quick, "memory_desc_equal", (_POINTER, _POINTER))
+        self._size = _typed(quick, "memory_desc_get_size", (_POINTER,), ctypes.c_size_t)
         # Of the OpenMP that the library is built on: found through it.
         self.threads = quick.omp_get_max_threads
         self.set_threads = quick.omp_set_num_threads
         self.engine = self.make("engine_create", CPU, 0)
+        # Else a primitive notes down in memory of the thread that made it, and fails, or worse, in another.
+        self.given_scratch = self.make("primitive_attr_create")
+        mode = _typed(functions, "primitive_attr_set_scratchpad_mode", (_POINTER, _INT))
+        check(mode(self.given_scratch, GIVEN), "primitive_attr_set_scratchpad_mode")
 
     def make(self, name: str, *arguments: Any) -> _Object:
         """An object, by the function of this name."""
@@ -208,6 +216,13 @@ class Library:
     def wanted(self, description: _Object, question: int) -> ctypes.c_void_p:
         """How a primitive wants one of its arguments to lie in memory."""
         return ctypes.c_void_p(self._query(description, question, 0))
+
+    def scratch(self, description: _Object) -> _Object | None:
+        """Memory for what a primitive notes down while it runs, if it does."""
+        wanted = self.wanted(description, ITS_SCRATCH)
+        if not self._size(wanted):
+            return None
+        return self.make("memory_create", wanted, self.engine, ALLOCATED)
 
     def same(self, one: Any, other: Any) -> bool:
         """Whether two descriptions of memory are equal."""
@@ -251,7 +266,7 @@ class Prepared:
         return self._library.make(name, len(sizes), _Sizes(*sizes), FLOAT, _Sizes(*strides))
 
     def _memory(self, description: Any, own: bool = False) -> _Object:
-        place = ctypes.c_void_p(-1 if own else None)  # -1: the library allocates it
+        place = ALLOCATED if own else None
         return self._library.make("memory_create", description, self._library.engine, place)
 
     def _place(self, memory: _Object, address: int) -> None:
@@ -259,13 +274,16 @@ class Prepared:
 
     def _reorder(self, one: tuple[Any, _Object], other: tuple[Any, _Object], quick: bool = False) -> None:
         """Copy between two orders of the same numbers; `quick`: with the GIL, not worth giving it away."""
-        engine = self._library.engine
+        engine, scratch = self._library.engine, self._library.given_scratch
         name = "reorder_primitive_desc_create"
-        description = self._library.make(name, one[0], engine, other[0], engine, None)
+        description = self._library.make(name, one[0], engine, other[0], engine, scratch)
         self._add(description, (FROM, one[1]), (TO, other[1]), quick=quick)
 
     def _add(self, description: _Object, *arguments: tuple[int, _Object], quick: bool = False) -> None:
         primitive = self._library.make("primitive_create", description)
+        scratch = self._library.scratch(description)
+        if scratch is not None:
+            arguments = (*arguments, (SCRATCH, scratch))
         array = (_Argument * len(arguments))(*[_Argument(n, m.handle) for n, m in arguments])
         execute = self._library.execute_quick if quick else self._library.execute
         self._calls.append((execute, primitive.handle, self._stream.handle, len(arguments), array))
@@ -302,20 +320,20 @@ class Runner(Prepared):
         y = self._described((batch, count, *what.outputs[1:-1]), tag)
         given, free = self._filters(what)
         windows = [_Sizes(*v) for v in (what.strides, [r - 1 for r in what.rates], what.before, what.after)]
-        make, engine = library.make, library.engine
+        make, engine, scratch = library.make, library.engine, library.given_scratch
         forward = make(
             "convolution_forward_primitive_desc_create",
-            *(engine, TRAINING, DIRECT, x, free, None, y, *windows, None),
+            *(engine, TRAINING, DIRECT, x, free, None, y, *windows, scratch),
         )
         if what.kind == "forward":
             self._filtering(forward, given, (x, INPUT), (y, OUTPUT), filters_at=1)
         elif what.kind == "to_input":
             name = "convolution_backward_data_primitive_desc_create"
-            back = make(name, engine, DIRECT, x, free, y, *windows, forward, None)
+            back = make(name, engine, DIRECT, x, free, y, *windows, forward, scratch)
             self._filtering(back, given, (y, OUTPUT_GRADIENT), (x, INPUT_GRADIENT), filters_at=0)
         else:
             name = "convolution_backward_weights_primitive_desc_create"
-            back = make(name, engine, DIRECT, x, free, None, y, *windows, forward, None)
+            back = make(name, engine, DIRECT, x, free, None, y, *windows, forward, scratch)
             self._to_filters(back, given, (x, INPUT), (y, OUTPUT_GRADIENT))
 
     def _described(self, sizes: Sequence[int], tag: int) -> _Object:
@@ -399,7 +417,8 @@ class Products(Prepared):
         name = "matmul_primitive_desc_create"
         (_, a), (_, b), (_, c) = operands
         with self._library.limited(self._threads):
-            description = self._library.make(name, self._library.engine, a, b, None, c, None)
+            scratch = self._library.given_scratch
+            description = self._library.make(name, self._library.engine, a, b, None, c, scratch)
             self._add(description, *zip((INPUT, FILTERS, OUTPUT), memories, strict=True))
 
     def copy(self, one: Matrices, result: Matrices) -> None:
