@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -81,3 +83,23 @@ def test_an_exception_is_the_programs_error(program: Any) -> None:
         program(x, x).block_until_ready()
     x = -x
     np.testing.assert_array_equal(program(x, x), x * 4)  # and the next call is as good as the first
+
+
+LATE = """
+import threading, time
+from reflow.base import xla_calls
+
+def come_late():
+    time.sleep(0.3)
+    print("came", flush=True)
+    xla_calls._scheduled.run(address)
+
+address = xla_calls._scheduled.add(xla_calls.Job(lambda: None))
+threading.Thread(target=come_late, daemon=True).start()
+"""
+
+
+def test_python_ends_after_threads_that_come_late() -> None:
+    """One that Python ended would be missed by XLA, which waits for all of its threads."""
+    ended = subprocess.run([sys.executable, "-c", LATE], check=True, timeout=60, capture_output=True)
+    assert ended.stdout == b"came\n"

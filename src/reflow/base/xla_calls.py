@@ -8,10 +8,12 @@ which it hands to a library's functions. Those run without the GIL; XLA's own th
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import functools
 import struct
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +21,7 @@ _SIZE, _POINTER, _INT64, _INT = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int64
 _MAJOR = 0  # the version of the interface that the structures below are of
 _METADATA = 1  # the type of the extension that asks for the version
 _INTERNAL = 13  # the code of an error
+LAST_WAIT = 5.0  # seconds, for threads when Python ends
 FRAMES = 4096  # lists of buffers, whose places are remembered
 
 
@@ -98,14 +101,45 @@ def _stay() -> None:
         ctypes.pythonapi.PyGILState_Ensure()  # never released
 
 
+class _Scheduled:
+    """The jobs that XLA has been asked to do, until a thread of XLA's has had them."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[int, Job] = {}  # by their addresses
+        atexit.register(self.wait)
+
+    def add(self, job: Job) -> int:
+        """Keep a job alive; its address."""
+        self._jobs[id(job)] = job
+        return id(job)
+
+    def run(self, address: int) -> None:
+        """What a thread of XLA's does with the address of a job."""
+        self._jobs[address].run()
+        self.forget(address)
+
+    def forget(self, address: int) -> None:
+        """No thread comes for this job any more."""
+        del self._jobs[address]
+
+    def wait(self) -> None:
+        """Wait until no thread of XLA's is about to enter Python, which is about to end.
+
+        A thread may come late for a job that is done. When Python has ended it would end the thread, without
+        XLA's knowing, and XLA would wait for it forever.
+        """
+        end = time.monotonic() + LAST_WAIT
+        while self._jobs and time.monotonic() < end:
+            time.sleep(0.0005)
+
+
+_scheduled = _Scheduled()
+
+
 def _task(address: int) -> None:
-    """What XLA calls in one of its threads, with a job that `_scheduled` kept alive."""
+    """What XLA calls in one of its threads, with the address of a job."""
     _stay()
-    job = ctypes.cast(address, ctypes.py_object)
-    try:
-        job.value.run()
-    finally:
-        ctypes.pythonapi.Py_DecRef(job)
+    _scheduled.run(address)
 
 
 _TASK_ENTRY = _TASK(_task)
@@ -169,11 +203,10 @@ class Call:
 
     def _schedule(self, job: Job) -> None:
         """Have XLA do a job in another thread. If it refuses, this thread is to do it."""
-        kept = ctypes.py_object(job)
-        ctypes.pythonapi.Py_IncRef(kept)
-        wanted = _Schedule(_SCHEDULE_SIZE, None, self._context, _TASK_ADDRESS, id(job))
+        address = _scheduled.add(job)
+        wanted = _Schedule(_SCHEDULE_SIZE, None, self._context, _TASK_ADDRESS, address)
         if _function(self._api, "schedule")(ctypes.addressof(wanted)):
-            ctypes.pythonapi.Py_DecRef(kept)
+            _scheduled.forget(address)
 
     def failure(self, error: BaseException) -> int:
         """An error of XLA's that says what was raised."""
