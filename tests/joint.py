@@ -171,11 +171,12 @@ def joined(
     donated: tuple[int, ...],
     convolves: bool = False,
     large: bool = False,
+    shares: bool = False,
 ) -> Callable[..., Any]:
     """In the thread of a test a call that waits for the others; elsewhere an ordinary one. A program that
-    convolves, or is large, has other options of the compiler.
+    convolves, is large, or shares loops has other options of the compiler.
     """
-    if convolves or large:
-        return jitted(function, donated, convolves, large)
+    if convolves or large or shares:
+        return jitted(function, donated, convolves, large, shares)
     together = getattr(current, "worker", None) is not None
     return Call(function, donated, jitted) if together else jitted(function, donated)

@@ -6,7 +6,7 @@ import pytest
 
 import reflow as tf
 from reflow.ops import convolution_kernels as kernels
-from reflow.runtime import backend
+from reflow.runtime import backend, xla_options
 
 # (input, filters, stride, padding, layout, dilation); the depth, the strides and the taps choose the form.
 CASES = {
@@ -60,7 +60,8 @@ def test_infinities_pass_through():
 
 def test_options_that_the_compiler_does_not_know_or_that_the_user_sets_are_left_out(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
-    knows = backend.knows.__wrapped__
+    backend.jax()
+    knows = xla_options.knows.__wrapped__
     assert knows("xla_cpu_multi_thread_eigen", "True")
     assert not knows("xla_cpu_no_such_option", "True")
     assert not knows("xla_cpu_enable_fast_math", "True")

@@ -1,4 +1,4 @@
-"""The calls of libraries in a program while it is traced."""
+"""What kernels may do in a program while it is traced: call libraries, and share loops."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ class Calls:
     `last` holds a result of the last call, after which the next is to come if they are `ordered`. That would
     keep calls whose results nobody looks at: there are none for a step that is not `wanted`. `beside` is what
     another step, still to come, wants to be computed with, in the call of the step that is being traced;
-    `made` are such results: from what, how, and what.
+    `made` are such results: from what, how, and what. In a program that `shares` loops, those that read the
+    same arrays become one.
     """
 
     ordered: bool = True
+    shares: bool = False
     last: list[Any] = field(default_factory=list)
     wanted: bool = True
     beside: Any = None

@@ -10,7 +10,7 @@ each round. And what XLA would join, or compute once for several uses, is someti
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,27 @@ def as_one(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
     [1, 2, 3]
     """
     return _called(function, *arrays) if fits(xp) else function(*arrays)
+
+
+def in_one_loop(xp: Any, function: Callable[..., Any], arrays: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The results of `function` of named arrays, one of which XLA may need to make the others, in one loop.
+
+    XLA makes one loop of those that read the same arrays, but not of two of which one reads what the other
+    writes. So each result is computed from the arrays alone: in the one loop, what they have in common is
+    computed once. Only in a program that `shares` loops; elsewhere, in as many as XLA makes of it.
+
+    >>> in_one_loop(np, lambda x: (x + 1, (x + 1) * 2), {"x": np.arange(3)})
+    (array([1, 2, 3]), array([2, 4, 6]))
+    """
+    calls = scopes.foreign.top
+    results = tuple(function(**arrays))
+    if xp is np or calls is None or not calls.shares:
+        return results
+    for n in range(1, len(results)):
+        # Were they all computed from the same values, XLA would see that their parts are the same.
+        arrays = {name: apart(xp, value) if np.ndim(value) else value for name, value in arrays.items()}
+        results = (*results[:n], function(**arrays)[n], *results[n + 1 :])
+    return results
 
 
 def apart(xp: Any, array: Any) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 from reflow.base.shape import unknown_shape
 from reflow.graph.checks import absent, any_absent, committed, kept, require
 from reflow.graph.registry import definition, known_types, register
+from reflow.ops import parts
 from reflow.ops.state import handle_shape
 
 Formula = Callable[..., Any]
@@ -216,7 +217,8 @@ def _dense_kernel(formula: Formula, names: list[str]) -> Formula:
         var, grad = given["var"], given[gradient]
         same = np.bool_(var.shape == grad.shape)
         require(xp, same, f"var and {gradient} do not have the same shape{{}} {{}}", _text(var), _text(grad))
-        new = tuple(_typed(xp, n, var.dtype) for n in formula(xp, **given, **attrs))
+        made = parts.in_one_loop(xp, functools.partial(formula, xp, **attrs), given)
+        new = tuple(_typed(xp, n, var.dtype) for n in made)
         return new if len(new) > 1 else new[0]
 
     return kernel

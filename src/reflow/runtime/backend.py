@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -11,20 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from reflow.base import errors, onednn
+from reflow.base import errors
 from reflow.base.allocation import keep_freed_memory
 from reflow.graph import scopes
-
-# XLA otherwise orders the parts of a CPU program so that threads take parts that do not wait for each other.
-# Most are so small that waking a thread costs more than they do: a step of 50 parts runs 10 % faster so.
-IN_ORDER = ("xla_cpu_scheduler_type", "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED")
-
-# On the CPU, XLA hands most convolutions of two space axes to a library (YNNPACK) that computes each on one
-# core. With the library kept to products and sums, XLA's own run on all cores, up to twice as fast.
-OWN_CONVOLUTIONS = (
-    "xla_cpu_experimental_ynn_fusion_type",
-    "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
-)
+from reflow.runtime import xla_options
 
 
 def jax() -> Any:
@@ -113,16 +101,24 @@ def on_arrays(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def jitted(
-    function: Callable[..., Any], donated: tuple[int, ...], convolves: bool = False, large: bool = False
+    function: Callable[..., Any],
+    donated: tuple[int, ...],
+    convolves: bool = False,
+    large: bool = False,
+    shares: bool = False,
 ) -> Callable[..., Any]:
-    """`function` compiled by XLA, taking over the buffers of the donated arguments."""
-    # Large products, and XLA's own convolutions, are worth a thread beside them: their programs are not run
-    # in order. oneDNN's convolutions use all threads; what it leaves to XLA are the smallest.
-    wanted = [OWN_CONVOLUTIONS] if convolves else []
-    if not large and (not convolves or onednn.find() is not None):
-        wanted.append(IN_ORDER)
-    options = dict(option for option in wanted if knows(*option))
-    return jax().jit(function, donate_argnums=donated, compiler_options=options)  # type: ignore[no-any-return]
+    """`function` compiled by XLA, taking over the buffers of the donated arguments; `xla_options` says what
+    the others are.
+    """
+    jit = jax().jit
+    options = xla_options.of_program(convolves, large, shares)
+    return jit(function, donate_argnums=donated, compiler_options=options)  # type: ignore[no-any-return]
+
+
+def can_share_loops() -> bool:
+    """Whether programs may share loops: see `xla_options`."""
+    jax()
+    return xla_options.can_share_loops()
 
 
 CODES = {"RESOURCE_EXHAUSTED": errors.ResourceExhaustedError, "UNIMPLEMENTED": errors.UnimplementedError}
@@ -160,16 +156,3 @@ def failures() -> tuple[type[Exception], ...]:
     if scopes.process.jax is None:
         return ()
     return (jax().errors.JaxRuntimeError, ValueError)
-
-
-@functools.cache
-def knows(option: str, value: str) -> bool:
-    """Whether programs may be compiled with an option: this JAX knows it, and `XLA_FLAGS` do not set it."""
-    if option in os.environ.get("XLA_FLAGS", ""):
-        return False
-    probe = jax().jit(lambda: np.int32(0), compiler_options={option: value})
-    try:
-        probe.lower().compile()
-    except jax().errors.JaxRuntimeError:  # no such option
-        return False
-    return True

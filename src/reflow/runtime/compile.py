@@ -18,7 +18,7 @@ from reflow.runtime import backend
 from reflow.runtime.evaluate import Memo, trace
 from reflow.runtime.ordering import Order, companions, live
 from reflow.runtime.packing import Layout, pack, unpack
-from reflow.runtime.policy import MAX_PROGRAMS
+from reflow.runtime.policy import LARGE_PRODUCTS, MAX_PROGRAMS, Estimate
 from reflow.runtime.segments import Segment
 
 BAKED_LIMIT = 1024  # bytes: larger constants are arguments, resident on the device
@@ -40,7 +40,7 @@ class Program:
         varying: set[int],
         singles: set[int],
         hostward: set[int],
-        large: bool,
+        estimate: Estimate,
     ) -> None:
         self.segment = segment
         self.known = {i: known[i] for i in segment.inputs if i in known}
@@ -66,7 +66,9 @@ class Program:
         self._beside = companions(segment.steps, self._live)
         convolves = any("Conv" in s.node.type for s in segment.steps)
         donated = tuple(range(len(self.donated)))
-        self.call: Callable[..., Any] = backend.jitted(self._trace, donated, convolves, large)
+        large = estimate.products >= LARGE_PRODUCTS
+        self._shares = estimate.shares_loops and not convolves and backend.can_share_loops()
+        self.call: Callable[..., Any] = backend.jitted(self._trace, donated, convolves, large, self._shares)
 
     def _trace(self, *arrays: Any) -> Any:
         """The segment as a function of its arguments; runs once, on tracers."""
@@ -94,10 +96,10 @@ class Program:
         env = self._environment(arrays)
         checks: list[Check] = []
         start, memo = env.copy(), Memo()
-        self._pass(env, checks, memo, Calls(ordered))
+        self._pass(env, checks, memo, Calls(ordered, self._shares))
         good = _all_hold(checks)
         if checks and self.segment.writes:
-            env, again = start, Calls(ordered)
+            env, again = start, Calls(ordered, self._shares)
             self._pass(env, [], memo, again, good)
             if ordered and again.last:
                 return None

@@ -19,7 +19,7 @@ from reflow.runtime.compile import BAKED_LIMIT, Program
 from reflow.runtime.evaluate import uninitialized
 from reflow.runtime.guards import BranchesDifferError
 from reflow.runtime.plan import Plan
-from reflow.runtime.policy import LARGE_PRODUCTS, MAX_PROGRAMS, Estimate
+from reflow.runtime.policy import MAX_PROGRAMS, Estimate
 from reflow.runtime.segments import STATIC_FEED_LIMIT, Segment, as_key, cut, static_sources
 from reflow.runtime.store import Cell, Store
 
@@ -98,9 +98,9 @@ class Executable:
             baked[i] = np.asarray(arrays[self.plan.feed_places.index(i)])
         varying = {i for s in self.segments if s.host for i in s.outputs}
         singles = {self.plan.feed_places[n] for n in self.singles}
-        large = self._estimate(arrays).products >= LARGE_PRODUCTS
+        estimate = self._estimate(arrays)
         parts = [
-            s if s.host else Program(s, baked, self.plan.size, varying, singles, self._hostward(s), large)
+            s if s.host else Program(s, baked, self.plan.size, varying, singles, self._hostward(s), estimate)
             for s in self.segments
         ]
         conditional = any(step.guard for step in self.plan.steps)

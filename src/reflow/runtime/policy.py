@@ -8,6 +8,7 @@ import math
 import os
 from typing import Any
 
+from reflow.graph.node import Operation
 from reflow.runtime.plan import Plan
 
 NODE = 2_500  # a NumPy kernel on a few elements, loop included
@@ -25,6 +26,8 @@ LARGE_PRODUCTS = 2e6  # of a step: its parts need not run in order
 PATIENCE = 0.25  # compile when interpreting has cost this part of it: loops run long
 MAX_PROGRAMS = 16  # shapes of the feeds that a plan is compiled for; further ones are interpreted
 
+PASSING = frozenset({"Identity", "ReadVariableOp", "Reshape"})  # what costs nothing in a program
+UPDATES = ("Apply", "ResourceApply")  # how the types of the optimizers' dense steps begin
 RANDOM_OPS = frozenset({"RandomUniform", "RandomStandardNormal", "TruncatedNormal"})
 
 TIERS = ("auto", "interpret", "compile")
@@ -45,18 +48,28 @@ class Estimate:
     """What a plan costs in each tier, unknown dimensions taken as `batch`."""
 
     def __init__(self, plan: Plan, batch: int) -> None:
-        elements, products, drawn, steps = 0.0, 0.0, 0.0, 0
+        sizes = {place: _elements(owner) for place, owner in plan.slots.values()}
+        elements, products, drawn, steps, updated, computed = 0.0, 0.0, 0.0, 0, 0.0, 0.0
         for step in plan.steps:
             if step.host:
                 continue
             steps += 1
-            for tensor in step.node.outputs:
-                elements += _size(tensor, batch)
-            products += _products(step.node, batch)
+            made = sum(_size(tensor, batch) for tensor in step.node.outputs)
+            multiplied = _products(step.node, batch)
+            elements += made
+            products += multiplied
+            if step.writes and step.node.type.startswith(UPDATES):
+                updated += sizes.get(step.writes[0], 0.0) * (len(step.writes) - 1)
+            elif not multiplied and step.node.type not in PASSING:
+                computed += made
             if step.node.type in RANDOM_OPS:
                 drawn += _size(step.node.outputs[0], batch)
         arguments = len(plan.slots) + len(plan.feeds) + len(plan.fetched)
         self.products = products * MULTIPLY_ADD
+        # Whether it has more to gain from one loop for each variable and its slots than to lose. The
+        # rounds of a random generator take many times as long unless they are computed where they are used.
+        draws = any(step.rule.state is not None for step in plan.steps)
+        self.shares_loops = updated > computed and not draws
         self.interpret = steps * NODE + elements * ELEMENT + self.products + drawn * RANDOM
         self.compiled = (
             DISPATCH
@@ -88,6 +101,11 @@ def _written_bytes(plan: Plan) -> float:
     written = {i for step in plan.steps if not step.host for i in step.writes if i in step.reads}
     owners = [owner for place, owner in plan.slots.values() if place in written and "shape" in owner.attrs]
     return sum(_bytes(owner.attrs["shape"], owner.attrs["dtype"]) for owner in owners)
+
+
+def _elements(owner: Operation) -> float:
+    """The size of a variable."""
+    return float(owner.attrs["shape"].num_elements() or 0) if "shape" in owner.attrs else 0.0
 
 
 def _bytes(shape: Any, dtype: Any) -> float:
